@@ -1,0 +1,1 @@
+"""Treatment machines: energies, spot optics, nozzle and monitor calibration."""

@@ -1,0 +1,28 @@
+"""How one seed's anatomy differs from another's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Variation:
+    """Seeded draws around the mean of a population, cut at two standard deviations."""
+
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        self.rng = np.random.Generator(np.random.PCG64(list(seed)))
+
+    def shift(self, sigma_mm: float) -> float:
+        """A displacement of mean zero."""
+        return float(sigma_mm * np.clip(self.rng.normal(), -2, 2))
+
+    def factor(self, sigma: float) -> float:
+        """A factor around one."""
+        return 1.0 + self.shift(sigma)
+
+    def between(self, low: float, high: float) -> float:
+        """A number from an interval."""
+        return float(self.rng.uniform(low, high))
+
+    def chance(self, probability: float) -> bool:
+        """Whether something happens."""
+        return bool(self.rng.uniform() < probability)

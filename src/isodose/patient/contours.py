@@ -1,0 +1,175 @@
+"""Contours to voxels: the part of each voxel inside a structure that was drawn slice by slice.
+
+A contour stands for a slab that reaches half-way to the neighbouring planes; at the two ends it reaches
+half a gap beyond the last plane, so that the volume is the sum of area times slice distance. Planes that
+were left out are filled in by interpolating the shape (see ``isodose.patient.contour_gaps``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.errors import InputError
+from isodose.patient.coverage import polygon_coverage
+from isodose.patient.grid import Grid
+from isodose.patient.structure import Contour
+
+PLANE_TOLERANCE_MM = 0.01
+"""Contours closer than this in z lie in one plane."""
+
+NEGLIGIBLE = 1e-5
+"""Parts of a voxel too small to count: what rounding of coordinates leaves beyond the edge of a voxel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The contours of one height."""
+
+    z_mm: float
+    contours: tuple[Contour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """A plane and the part of the z axis it stands for."""
+
+    lower_mm: float
+    upper_mm: float
+    plane: Plane
+
+
+def planes_of(contours: Iterable[Contour]) -> tuple[Plane, ...]:
+    """Contours grouped by height (within 0.01 mm), from low to high."""
+    groups: list[list[Contour]] = []
+    for contour in sorted(contours, key=lambda c: c.z_mm):
+        if groups and contour.z_mm - groups[-1][0].z_mm <= PLANE_TOLERANCE_MM:
+            groups[-1].append(contour)
+        else:
+            groups.append([contour])
+    return tuple(Plane(float(np.mean([c.z_mm for c in group])), tuple(group)) for group in groups)
+
+
+def plane_distance(contours: Iterable[Contour]) -> float | None:
+    """Median distance of neighbouring planes in mm; None for fewer than two planes."""
+    heights = [plane.z_mm for plane in planes_of(contours)]
+    return float(np.median(np.diff(heights))) if len(heights) > 1 else None
+
+
+def area_mm2(points_mm: NDArray[np.float64]) -> float:
+    """Area of a polygon ``(n, 2)`` by the shoelace formula, positive if counter-clockwise, in mm2."""
+    x, y = (points_mm - points_mm[0]).T
+    return 0.5 * float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
+
+
+def slabs_of(planes: Sequence[Plane], distance_mm: float) -> tuple[Slab, ...]:
+    """Slab of each plane.
+
+    Parameters
+    ----------
+    planes
+        From low to high.
+    distance_mm
+        Usual distance of planes. Neighbours further apart than 1.5 times this are separate pieces, each
+        ending half this distance beyond its last plane.
+    """
+    slabs = []
+    for i, plane in enumerate(planes):
+        below = plane.z_mm - planes[i - 1].z_mm if i > 0 else None
+        above = planes[i + 1].z_mm - plane.z_mm if i + 1 < len(planes) else None
+        reach = [distance_mm if gap is None or gap > 1.5 * distance_mm else gap for gap in (below, above)]
+        slabs.append(Slab(plane.z_mm - reach[0] / 2, plane.z_mm + reach[1] / 2, plane))
+    return tuple(slabs)
+
+
+def plane_coverage(plane: Plane, grid: Grid) -> NDArray[np.float64]:
+    """Part of each pixel of the grid's xy plane inside the contours of a plane, ``[y, x]`` from 0 to 1.
+
+    Contours that do not overlap add up, overlapping ones are a union, holes are taken away. A contour inside
+    a hole adds again.
+    """
+    ny, nx = grid.shape[1:]
+    total = np.zeros((ny, nx))
+    corner, spacing = np.asarray(grid.lower_mm[:2]), np.asarray(grid.spacing_mm[:2])
+    # From large to small, an island within a hole comes after the hole it stands in.
+    for contour in sorted(plane.contours, key=lambda c: -abs(area_mm2(c.points_mm))):
+        points = (contour.points_mm - corner) / spacing
+        first = np.clip(np.floor(points.min(axis=0)).astype(int), 0, (nx, ny))
+        last = np.clip(np.ceil(points.max(axis=0)).astype(int), first, (nx, ny))
+        if np.any(last <= first):
+            continue
+        columns, rows = last - first
+        part = polygon_coverage(points[:, 0] - first[0], points[:, 1] - first[1], int(rows), int(columns))
+        window = total[first[1] : last[1], first[0] : last[0]]
+        if contour.hole:
+            np.maximum(window - part, 0.0, out=window)
+        else:
+            # In pixels filled by both, contours overlap; where they merely share an edge, parts add up.
+            overlap = bool(np.any((window > 0.999) & (part > 0.999)))
+            np.minimum(np.maximum(window, part) if overlap else window + part, 1.0, out=window)
+    return total
+
+
+def occupancy(
+    contours: Sequence[Contour],
+    grid: Grid,
+    *,
+    plane_distance_mm: float | None = None,
+    name: str = "structure",
+) -> NDArray[np.float32]:
+    """Part of each voxel inside a structure.
+
+    Parameters
+    ----------
+    contours
+        As drawn, in any order.
+    grid
+        Any grid; it need not be that of the CT.
+    plane_distance_mm
+        Slice distance of the contours, in mm; needed only for a structure drawn in a single plane. Where it
+        is not given, the median distance of the planes is taken.
+    name
+        For messages.
+
+    Returns
+    -------
+    NDArray
+        ``[z, y, x]`` float32 from 0 to 1.
+
+    Warns
+    -----
+    IsodoseWarning
+        If planes were left out in between and are interpolated.
+    """
+    from isodose.patient.contour_gaps import filled_planes
+
+    values = np.zeros(grid.shape, dtype=np.float32)
+    planes = planes_of(contours)
+    if not planes:
+        return values
+    distance = plane_distance(contours) or plane_distance_mm
+    if distance is None or distance <= 0:
+        raise InputError(
+            f"structure {name!r}",
+            "contours in a single plane",
+            "a slice distance, or contours in several planes",
+        )
+    reached: set[int] = set()
+    bottom, dz = grid.lower_mm[2], grid.spacing_mm[2]
+    for slab in slabs_of(filled_planes(planes, distance, name), distance):
+        lower, upper = (slab.lower_mm - bottom) / dz, (slab.upper_mm - bottom) / dz
+        first, last = max(int(np.floor(lower + 1e-9)), 0), min(int(np.ceil(upper - 1e-9)), grid.shape[0])
+        if last <= first:
+            continue
+        area = plane_coverage(slab.plane, grid)
+        for k in range(first, last):
+            share = min(upper, k + 1.0) - max(lower, float(k))
+            values[k] += (share * area).astype(np.float32)
+            reached.add(k)
+    for k in reached:  # planes that no slab reaches stay untouched, so that they take no memory
+        values[k][values[k] < NEGLIGIBLE] = 0.0
+        values[k][values[k] > 1.0 - NEGLIGIBLE] = 1.0
+    return values

@@ -1,0 +1,1 @@
+"""The plan: beams, energy layers and spots; placement, files and DICOM RT Ion Plan."""

@@ -1,0 +1,194 @@
+"""The pictures of a report, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from isodose.dose.dose import Dose
+from isodose.dose.quantity import Quantity
+from isodose.evaluate.dvh import Dvh
+from isodose.patient.patient import Patient
+from isodose.patient.structure import Structure
+from isodose.patient.volume import Volume
+from isodose.plan.plan import Beam, Plan
+from isodose.report.colours import ISODOSES, dose_wash
+from isodose.report.curves import beam_profiles, dvh_figure, spectra_figure, spot_maps
+from isodose.report.planes import Wash, three_planes
+
+LOW_DOSE_PERCENT = 10.0
+"""Below this part of the reference dose nothing is painted, and LETd and uncertainty say little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure of the report.
+
+    Parameters
+    ----------
+    key
+        Stem of its file name.
+    figure
+        The drawing.
+    title
+        Heading above it.
+    caption
+        What is to be seen, in a sentence.
+    """
+
+    key: str
+    figure: Figure
+    title: str
+    caption: str
+
+
+def reference_gy(plan: Plan | None, dose: Dose) -> float:
+    """Dose that is 100 %: the prescription or, where there is none, what 0.01 % of the voxels exceed."""
+    if plan is not None and plan.prescription_gy:
+        return plan.prescription_gy
+    values = dose.volume().values
+    return max(float(np.quantile(values, 0.9999)), float(np.finfo(np.float32).tiny))
+
+
+def target_of(patient: Patient, plan: Plan | None) -> Structure | None:
+    """Find the structure the plan is meant for, or else the patient's first target."""
+    if plan is not None and plan.target is not None and plan.target in patient.structures:
+        return patient.structure(plan.target)
+    return next((s for s in patient.targets if not s.is_empty), None)
+
+
+def point_of_interest_mm(patient: Patient, plan: Plan | None, dose: Dose) -> NDArray[np.float64]:
+    """Where planes and profiles cross: the target's centre of mass or else the place of the highest dose."""
+    target = target_of(patient, plan)
+    if target is not None:
+        weight = target.occupancy
+        total = float(weight.sum(dtype=np.float64))
+        axes = (target.grid.axis_mm("x"), target.grid.axis_mm("y"), target.grid.axis_mm("z"))
+        sums = (weight.sum((0, 1)), weight.sum((0, 2)), weight.sum((1, 2)))
+        return np.array([float(a @ s) / total for a, s in zip(axes, sums, strict=True)])
+    at = np.unravel_index(int(np.argmax(dose.volume().values)), dose.grid.shape)
+    return dose.grid.position_mm(np.array(at))
+
+
+def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[str, Dvh]) -> list[Picture]:
+    """All pictures of one dose that its quantities allow."""
+    reference = reference_gy(plan, dose)
+    point = point_of_interest_mm(patient, plan, dose)
+    target = target_of(patient, plan)
+    pictures = [_dose_planes(patient, dose, reference, point, plan.beams)]
+    pictures.append(
+        Picture(
+            "dvh",
+            dvh_figure([histograms], patient.structures, plan.prescription_gy),
+            "Dose-volume histograms",
+            "Cumulative, per fraction, physical dose.",
+        )
+    )
+    pictures.append(
+        Picture(
+            "profiles",
+            beam_profiles(patient, dose, plan.beams, point, target),
+            "Profiles",
+            "Dose of all beams along each beam and across it, through the target's centre, with one standard "
+            "deviation as a band; the target is shaded.",
+        )
+    )
+    if Quantity.LETD in dose.values:
+        pictures.append(_letd_planes(patient, dose, reference, point, plan.beams))
+    if Quantity.DOSE in dose.uncertainty:
+        pictures.append(_uncertainty_planes(patient, dose, reference, point, plan.beams))
+    for quantity, spectra in dose.spectra.items():
+        voxels, where = _spectrum_voxels(dose, target, reference)
+        pictures.append(
+            Picture(
+                f"spectra_{quantity.key}",
+                spectra_figure(spectra, quantity, voxels, where),
+                "Particle spectra",
+                f"{quantity.label}, mean over {where}.",
+            )
+        )
+    pictures.append(
+        Picture("spots", spot_maps(plan.beams), "Spots", "What the plan asks of the machine, per fraction.")
+    )
+    return pictures
+
+
+def _dose_planes(
+    patient: Patient,
+    dose: Dose,
+    reference: float,
+    point: NDArray[np.float64],
+    beams: Sequence[Beam],
+) -> Picture:
+    colours, scale = dose_wash()
+    percent = Volume(dose.grid, dose.volume().values * np.float32(100.0 / reference))
+    wash = Wash(percent, colours, scale, f"Dose / % of {reference:.3g} Gy", LOW_DOSE_PERCENT, ISODOSES)
+    caption = (
+        "Physical dose per fraction over the CT; arrows show where the beams come from, + the isocentre."
+    )
+    return Picture("dose", three_planes(patient, wash, point, beams), "Dose on three planes", caption)
+
+
+def _letd_planes(
+    patient: Patient,
+    dose: Dose,
+    reference: float,
+    point: NDArray[np.float64],
+    beams: Sequence[Beam],
+) -> Picture:
+    letd, gy = dose.volume(Quantity.LETD).values, dose.volume()
+    threshold = reference * LOW_DOSE_PERCENT / 100.0
+    high = letd[gy.values > threshold]
+    top = float(np.quantile(high, 0.995)) if high.size else 1.0
+    wash = Wash(
+        Volume(dose.grid, letd * gy.values),
+        mpl.colormaps["turbo"],
+        Normalize(0.0, max(top, 1e-6)),
+        "LETd / (keV/µm)",
+        per=gy,
+        per_from=threshold,
+    )
+    caption = (
+        f"Dose-averaged LET in water where the dose is at least {LOW_DOSE_PERCENT:.0f} % of the reference."
+    )
+    return Picture("letd", three_planes(patient, wash, point, beams), "Dose-averaged LET", caption)
+
+
+def _uncertainty_planes(
+    patient: Patient,
+    dose: Dose,
+    reference: float,
+    point: NDArray[np.float64],
+    beams: Sequence[Beam],
+) -> Picture:
+    gy, sigma = dose.volume(), dose.uncertainty[Quantity.DOSE]
+    threshold = reference * LOW_DOSE_PERCENT / 100.0
+    shown = gy.values > threshold
+    top = float(np.quantile(100.0 * sigma[shown] / gy.values[shown], 0.99)) if shown.any() else 1.0
+    wash = Wash(
+        Volume(dose.grid, np.float32(100.0) * sigma),
+        mpl.colormaps["viridis"],
+        Normalize(0.0, max(top, 1e-6)),
+        "Standard uncertainty / % of the local dose",
+        per=gy,
+        per_from=threshold,
+    )
+    caption = "One standard deviation of the mean; it does not cover the errors of the physics models."
+    return Picture(
+        "uncertainty", three_planes(patient, wash, point, beams), "Statistical uncertainty", caption
+    )
+
+
+def _spectrum_voxels(dose: Dose, target: Structure | None, reference: float) -> tuple[NDArray[np.int64], str]:
+    """Flat voxels of the dose grid to average spectra over, and what they are."""
+    if target is not None:
+        inside = Volume(target.grid, target.occupancy).on(dose.grid).values >= 0.5
+        if inside.any():
+            return np.flatnonzero(inside).astype(np.int64), f"the target ({target.name})"
+    return np.flatnonzero(dose.volume().values > 0.5 * reference).astype(np.int64), "the high-dose region"

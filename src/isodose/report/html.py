@@ -1,0 +1,204 @@
+"""The report: one HTML file that opens offline, and its figures as PNG beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from isodose import __version__
+from isodose.dose.dose import Dose
+from isodose.evaluate.dvh import Dvh, dvh
+from isodose.patient.files import atomic_path
+from isodose.patient.patient import Patient
+from isodose.patient.structure import Role
+from isodose.plan.plan import Plan
+from isodose.report.figures import Picture, dose_pictures, target_of
+from isodose.report.tables import (
+    Table,
+    beams_table,
+    dvh_table,
+    mean_uncertainty_percent,
+    provenance_table,
+    uncertainty_table,
+)
+
+DOTS_PER_INCH = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number worth a box of its own at the top."""
+
+    name: str
+    value: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section of the page: a picture, a table or both."""
+
+    key: str
+    title: str
+    image: str = ""
+    caption: str = ""
+    table: Table | None = None
+
+
+def write_report(
+    folder: str | Path, patient: Patient, plan: Plan, dose: Dose, title: str | None = None
+) -> Path:
+    """Write ``report.html`` and its figures in ``figures/``.
+
+    Parameters
+    ----------
+    folder
+        Where; made if it is not there.
+    patient, plan
+        What went into the engine.
+    dose
+        What came out; it needs ``Quantity.DOSE``.
+    title
+        Heading; by default the patient and the plan.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    histograms = {
+        name: dvh(dose.volume(), structure)
+        for name, structure in patient.structures.items()
+        if not structure.is_empty and structure.role is not Role.EXTERNAL
+    }
+    pictures = dose_pictures(patient, plan, dose, histograms)
+    tables = {
+        "dvh": dvh_table(histograms, patient.structures, plan.prescription_gy),
+        "spots": beams_table(plan),
+    }
+    if dose.uncertainty:
+        tables["uncertainty"] = uncertainty_table(dose)
+    warnings = []
+    if dose.provenance.get("partial"):
+        warnings.append(
+            "This dose is partial: the computation was interrupted before it reached what it was asked for."
+        )
+    return write_page(
+        Path(folder),
+        title or f"{patient.name}: {plan.name}",
+        f"{plan.ion} plan, machine {plan.machine}, engine {dose.provenance.get('engine', 'unknown')}",
+        _facts(patient, plan, dose, histograms),
+        pictures,
+        tables,
+        provenance_table(dose.provenance),
+        warnings,
+    )
+
+
+def write_page(
+    folder: Path,
+    title: str,
+    kind: str,
+    facts: Sequence[Fact],
+    pictures: Sequence[Picture],
+    tables: dict[str, Table],
+    provenance: Table,
+    warnings: Sequence[str] = (),
+) -> Path:
+    """Write a page of pictures and tables, and the pictures as PNG.
+
+    Parameters
+    ----------
+    folder
+        Where ``report.html`` and ``figures/`` go.
+    title, kind
+        Heading, and what it is about.
+    facts
+        Boxes at the top.
+    pictures
+        Sections with a figure each.
+    tables
+        Tables by the key of the picture they stand under, or of a section of their own.
+    provenance
+        Last section.
+    warnings
+        Above everything.
+    """
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    parts = []
+    for picture in pictures:
+        png = _png(picture)
+        with atomic_path(folder / "figures" / f"{picture.key}.png") as file:
+            file.write_bytes(png)
+        parts.append(
+            Part(
+                picture.key,
+                picture.title,
+                base64.b64encode(png).decode("ascii"),
+                picture.caption,
+                tables.get(picture.key),
+            )
+        )
+    parts.append(Part("provenance", "Provenance", table=provenance))
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("isodose.report"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = environment.get_template("report.html.j2").render(
+        title=title,
+        kind=kind,
+        facts=facts,
+        parts=parts,
+        warnings=warnings,
+        version=__version__,
+        written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M %Z"),
+    )
+    path = folder / "report.html"
+    with atomic_path(path) as file:
+        file.write_text(page, encoding="utf-8")
+    return path
+
+
+def _png(picture: Picture) -> bytes:
+    out = io.BytesIO()
+    picture.figure.savefig(out, format="png", dpi=DOTS_PER_INCH)
+    return out.getvalue()
+
+
+def _facts(patient: Patient, plan: Plan, dose: Dose, histograms: dict[str, Dvh]) -> list[Fact]:
+    facts = []
+    if plan.prescription_gy:
+        facts.append(Fact("Prescription", f"{plan.prescription_gy:.3g}", f"Gy × {plan.fractions}"))
+    target = target_of(patient, plan)
+    if target is not None and target.name in histograms:
+        h = histograms[target.name]
+        facts.append(
+            Fact(f"{target.name}: D98 / D50 / D2", f"{h.d(98):.2f} / {h.d(50):.2f} / {h.d(2):.2f}", "Gy")
+        )
+        if plan.prescription_gy:
+            facts.append(Fact(f"{target.name}: V95%", f"{h.v(0.95 * plan.prescription_gy):.1f}", "%"))
+    facts.append(Fact("Beams / layers / spots", _counts(plan)))
+    facts.append(Fact("Particles per fraction", f"{plan.particles:.3g}", plan.ion))
+    if "histories" in dose.provenance:
+        facts.append(Fact("Histories", f"{int(dose.provenance['histories']):,}".replace(",", "\u202f")))
+    uncertainty = mean_uncertainty_percent(dose)
+    if uncertainty is not None:
+        facts.append(Fact("Uncertainty, mean above 50 % of max", f"{uncertainty:.2f}", "%"))
+    spacing = " × ".join(f"{s:.3g}" for s in dose.grid.spacing_mm)
+    facts.append(Fact("Dose grid", spacing, "mm"))
+    return facts
+
+
+def _counts(plan: Plan) -> str:
+    layers = sum(len(beam.layers) for beam in plan.beams)
+    return f"{len(plan.beams)} / {layers} / {sum(beam.spot_count for beam in plan.beams)}"

@@ -1,0 +1,241 @@
+"""The folder that a command writes: results as files, the report, and ``run.json``, which says how they came."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isodose import __version__
+from isodose.dose.dose import Dose
+from isodose.dose.quantity import Quantity
+from isodose.dose.spectra import Spectra
+from isodose.errors import InputError, OutputError
+from isodose.patient.dicom_dose import DoseType, DoseUnits, write_dose
+from isodose.patient.files import atomic_path
+from isodose.patient.images import write_image
+from isodose.patient.patient import DicomIdentity, Patient
+from isodose.patient.volume import Volume
+from isodose.plan.plan import Plan
+
+RUN_FILE = "run.json"
+CHECKPOINT_FILE = "checkpoint.npz"
+IMAGE_SUFFIX: dict[str, str] = {"mha": ".mha", "nrrd": ".nrrd", "nifti": ".nii.gz"}
+"""Formats beside DICOM that results can be written in."""
+
+
+def prepare(folder: Path, resume: bool = False) -> None:
+    """Make sure that a run may write to a folder.
+
+    An earlier run's folder is accepted, and its result files are replaced when the new ones are there.
+
+    Raises
+    ------
+    InputError
+        If it holds other things, or if there is nothing to resume.
+    OutputError
+        If it cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError("--out", f"{folder}, which is a file", "a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        known = (folder / RUN_FILE).exists() or (folder / CHECKPOINT_FILE).exists()
+        if not known:
+            raise InputError("--out", f"{folder}, which holds other files", "a new folder, or that of an earlier run")
+    if resume and not (folder / CHECKPOINT_FILE).exists():
+        raise InputError("--resume", f"no {CHECKPOINT_FILE} in {folder}", "the folder of an interrupted run")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: could not be made ({error.strerror})") from error
+
+
+def write_results(
+    folder: Path, patient: Patient, plan: Plan, dose: Dose, formats: tuple[str, ...] = ("dicom",), plan_uid: str = ""
+) -> list[str]:
+    """Write every quantity of a dose, its uncertainty and its spectra.
+
+    Doses of a plan of several fractions are written for all of them, as DICOM's PLAN dose wants it, and named
+    ``..._total``.
+
+    Parameters
+    ----------
+    folder
+        An existing folder.
+    patient, plan
+        What the dose belongs to.
+    dose
+        Per fraction.
+    formats
+        Of ``dicom``, ``mha``, ``nrrd``, ``nifti``.
+    plan_uid
+        SOP Instance UID of the plan, if it is a DICOM one.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    names: list[str] = []
+    for quantity, values in dose.values.items():
+        additive = quantity.unit == "Gy"
+        factor = np.float32(plan.fractions if additive else 1)
+        stem = f"{quantity.key}_total" if additive and plan.fractions > 1 else quantity.key
+        text = f"{quantity.label}, {quantity.unit}, isodose {__version__}"
+        if additive:
+            text += f", {plan.fractions} fraction{'s' if plan.fractions > 1 else ''}"
+        volume = Volume(dose.grid, factor * values)
+        names += _write(folder, stem, volume, patient.identity, additive, text, formats, plan_uid)
+        if quantity in dose.uncertainty:
+            volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
+            text = f"standard uncertainty of {text}"
+            names += _write(
+                folder, f"{stem}_uncertainty", volume, patient.identity, additive, text, formats, plan_uid, error=True
+            )
+    for quantity, spectra in dose.spectra.items():
+        names.append(f"{quantity.key}.npz")
+        write_spectra(folder / names[-1], dose, spectra)
+    return names
+
+
+def _write(
+    folder: Path,
+    stem: str,
+    volume: Volume,
+    identity: DicomIdentity,
+    is_dose: bool,
+    comment: str,
+    formats: tuple[str, ...],
+    plan_uid: str,
+    error: bool = False,
+) -> list[str]:
+    names = []
+    for kind in formats:
+        if kind == "dicom":
+            names.append(f"{stem}.dcm")
+            write_dose(
+                folder / names[-1],
+                volume,
+                identity,
+                units=DoseUnits.GY if is_dose else DoseUnits.RELATIVE,
+                dose_type=DoseType.ERROR if error else DoseType.PHYSICAL,
+                comment=comment,
+                plan_uid=plan_uid,
+            )
+        else:
+            names.append(f"{stem}{IMAGE_SUFFIX[kind]}")
+            write_image(folder / names[-1], volume)
+    return names
+
+
+def write_spectra(path: Path, dose: Dose, spectra: Spectra) -> None:
+    """Write spectra as a compressed NumPy archive that carries its grid, classes and energy edges."""
+    with atomic_path(path) as file, file.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            classes=np.array(spectra.classes),
+            energy_edges_mev=spectra.energy_edges_mev,
+            key=spectra.key,
+            value=spectra.value,
+            variance=spectra.variance,
+            origin_mm=dose.grid.origin_mm,
+            spacing_mm=dose.grid.spacing_mm,
+            shape=dose.grid.shape,
+        )
+
+
+def write_record(
+    folder: Path,
+    verb: str,
+    inputs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    started: datetime,
+    files: list[str],
+    provenance: Mapping[str, Any],
+) -> Path:
+    """Write ``run.json`` and remove files of an earlier run that this one did not write again.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    verb
+        The command.
+    inputs, options
+        What it was given.
+    started
+        When it began, with its time zone.
+    files
+        What it wrote, relative to the folder.
+    provenance
+        What the engine says it did.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = folder / RUN_FILE
+    earlier = read_record(folder).get("files", []) if path.exists() else []
+    record = {
+        "isodose": __version__,
+        "verb": verb,
+        "inputs": dict(inputs),
+        "options": dict(options),
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "partial": bool(provenance.get("partial", False)),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "provenance": dict(provenance),
+        "files": files,
+    }
+    with atomic_path(path) as file:
+        file.write_text(json.dumps(record, indent=2, default=_plain) + "\n", encoding="utf-8")
+    for name in set(earlier) - set(files):
+        (folder / Path(name).name).unlink(missing_ok=True)
+    return path
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a folder.
+
+    Raises
+    ------
+    InputError
+        If it is not there or damaged.
+    """
+    path = folder / RUN_FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(RUN_FILE, str(error), "the record that every command writes", path) from error
+    if not isinstance(record, dict):
+        raise InputError(RUN_FILE, type(record).__name__, "a record with keys", path)
+    return record
+
+
+def dose_file(path: Path) -> Path:
+    """File of the dose itself: of a run's folder or, where it is a file already, that."""
+    if path.is_dir():
+        for key in (Quantity.DOSE.key, f"{Quantity.DOSE.key}_total"):
+            for suffix in (".dcm", *IMAGE_SUFFIX.values()):
+                if (path / f"{key}{suffix}").exists():
+                    return path / f"{key}{suffix}"
+        raise InputError("dose", f"no dose file in {path}", "a dose file, or the folder of a run")
+    if not path.exists():
+        raise InputError("dose", f"{path}, which does not exist", "a dose file, or the folder of a run")
+    return path
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)

@@ -1,0 +1,1 @@
+"""Condensed-history Monte Carlo of ions in matter, and its scorers."""

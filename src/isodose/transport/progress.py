@@ -1,0 +1,26 @@
+"""How far a Monte Carlo is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A report that the engine gives now and then.
+
+    Parameters
+    ----------
+    done, total
+        Histories finished and wanted.
+    elapsed_s, remaining_s
+        Time so far and an estimate of what is left, in seconds.
+    uncertainty
+        Mean relative uncertainty of the dose above half of its maximum; nan before two batches.
+    """
+
+    done: int
+    total: int
+    elapsed_s: float
+    remaining_s: float
+    uncertainty: float

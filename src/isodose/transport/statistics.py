@@ -1,0 +1,125 @@
+"""Batch statistics: sums over independent batches give means and standard uncertainties per voxel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from isodose.transport.scoring import Slots
+
+
+@njit(cache=True, parallel=True)
+def _take_batch(parts, total, square, cross, pairs, per_history):  # type: ignore[no-untyped-def]
+    """Add one batch's sums per history to the running sums and clear the threads' sums."""
+    threads, voxels, slots = parts.shape
+    for voxel in prange(voxels):
+        for slot in range(slots):
+            value = 0.0
+            for thread in range(threads):
+                value += parts[thread, voxel, slot]
+            parts[0, voxel, slot] = value * per_history
+        for slot in range(slots):
+            value = parts[0, voxel, slot]
+            if value != 0.0:
+                total[voxel, slot] += value
+                square[voxel, slot] += value * value
+        for pair in range(pairs.shape[0]):
+            cross[voxel, pair] += parts[0, voxel, pairs[pair, 0]] * parts[0, voxel, pairs[pair, 1]]
+        for thread in range(threads):
+            for slot in range(slots):
+                parts[thread, voxel, slot] = 0.0
+
+
+@dataclass
+class BatchSums:
+    """Running sums over batches of the value per history in every voxel and slot.
+
+    Parameters
+    ----------
+    slots
+        Meaning of the columns.
+    total
+        Sum over batches, float64 ``(voxels, slots)``.
+    square
+        Sum of squares, float32 (an uncertainty needs no more).
+    cross
+        Sum of products of numerator and denominator of each ratio, float32 ``(voxels, pairs)``.
+    batches
+        Number of batches taken.
+    """
+
+    slots: Slots
+    total: NDArray[np.float64]
+    square: NDArray[np.float32]
+    cross: NDArray[np.float32]
+    batches: int = 0
+    pairs: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pairs = ratio_pairs(self.slots)
+
+    @classmethod
+    def empty(cls, voxels: int, slots: Slots) -> BatchSums:
+        """Sums before the first batch."""
+        return cls(
+            slots,
+            np.zeros((voxels, slots.count)),
+            np.zeros((voxels, slots.count), dtype=np.float32),
+            np.zeros((voxels, len(ratio_pairs(slots))), dtype=np.float32),
+        )
+
+    def take(self, parts: NDArray[np.float64], histories: int) -> None:
+        """Add a batch from the threads' sums ``(threads, voxels, slots)`` and clear those."""
+        _take_batch(parts, self.total, self.square, self.cross, self.pairs, 1.0 / histories)
+        self.batches += 1
+
+    def mean(self, slot: int) -> NDArray[np.float64]:
+        """Mean per history."""
+        return self.total[:, slot] / max(self.batches, 1)
+
+    def error(self, slot: int) -> NDArray[np.float64]:
+        """Standard uncertainty of the mean; infinite before the second batch."""
+        if self.batches < 2:
+            return np.full(self.total.shape[0], np.inf)
+        spread = self.square[:, slot] / self.batches - self.mean(slot) ** 2
+        return np.sqrt(np.maximum(spread, 0.0) / (self.batches - 1))
+
+    def ratio(self, above: int, below: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ratio of two slots and its standard uncertainty (first order, with their covariance); 0 where empty."""
+        top, bottom = self.mean(above), self.mean(below)
+        filled = bottom > 0.0
+        value = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
+        if self.batches < 2:
+            return value, np.full(top.size, np.inf)
+        pair = next(k for k, row in enumerate(self.pairs) if tuple(row) == (above, below))
+        n = self.batches
+        variance = (
+            self.square[:, above].astype(np.float64)
+            - 2.0 * value * self.cross[:, pair]
+            + value**2 * self.square[:, below]
+        ) / (n * (n - 1))
+        error = np.sqrt(np.maximum(variance, 0.0))
+        return value, np.divide(error, bottom, out=np.zeros_like(error), where=filled)
+
+    def relative_uncertainty(self) -> float:
+        """Mean relative uncertainty of the dose in voxels above half of its maximum; nan before two batches."""
+        if self.batches < 2:
+            return float("nan")
+        mean = self.mean(self.slots.dose)
+        high = mean > 0.5 * mean.max()
+        if not high.any():
+            return float("nan")
+        return float(np.mean(self.error(self.slots.dose)[high] / mean[high]))
+
+
+def ratio_pairs(slots: Slots) -> NDArray[np.int64]:
+    """Numerator and denominator slots of the ratios that are scored, ``(pairs, 2)``."""
+    pairs = []
+    if slots.let_weighted >= 0:
+        pairs.append((slots.let_weighted, slots.let_energy))
+    if slots.track_let >= 0:
+        pairs.append((slots.track_let, slots.track))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
