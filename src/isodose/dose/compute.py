@@ -44,7 +44,9 @@ def compute_dose(
     InputError
         For an unknown quantity, engine or option, or an input that the engine refuses.
     """
-    wanted = dict.fromkeys([Quantity.DOSE, *(q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities)])
+    wanted = dict.fromkeys(
+        [Quantity.DOSE, *(q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities)]
+    )
     try:
         chosen = engine_of(engine, **options)
     except TypeError as error:

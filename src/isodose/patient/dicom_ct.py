@@ -20,6 +20,7 @@ from isodose.patient.dicom_object import (
     dicom_files,
     ds_text,
     names,
+    naming,
     new_object,
     new_uid,
     open_dicom,
@@ -82,7 +83,9 @@ def _headers(paths: Sequence[Path]) -> list[_Slice]:
     slices = []
     for path in paths:
         header = open_dicom(path, CTImageStorage, header_only=True)
-        if not _is_localiser(header):
+        with naming(path):
+            if _is_localiser(header):
+                continue
             x, y, z = required_numbers(header, "ImagePositionPatient", 3, path)
             slices.append(_Slice(path, header, (float(x), float(y), float(z))))
     return slices
@@ -218,7 +221,12 @@ def _padding(dataset: FileDataset, stored: NDArray[np.int32]) -> NDArray[np.bool
 
 def _hounsfield(path: Path) -> NDArray[np.float32]:
     """Hounsfield units ``[rows, columns]`` of a slice, by its own rescale values."""
-    dataset = open_dicom(path, CTImageStorage)
+    with naming(path):
+        return _rescaled(open_dicom(path, CTImageStorage), path)
+
+
+def _rescaled(dataset: FileDataset, path: Path) -> NDArray[np.float32]:
+    """Scale stored values by what the slice itself says, with padding as air."""
     slope = float(required_numbers(dataset, "RescaleSlope", 1, path)[0])
     intercept = float(required_numbers(dataset, "RescaleIntercept", 1, path)[0])
     unit = str(dataset.get("RescaleType") or "HU").strip().upper()
@@ -283,8 +291,10 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
         paths = found.get(CTImageStorage, [])
     slices = _one_series(_headers(paths), series_uid, root)
     first = slices[0]
-    sign_x, sign_y = axis_signs(first.header, first.path)
-    _check_same(slices)
+    with naming(first.path):
+        required(first.header, "FrameOfReferenceUID", first.path)
+        sign_x, sign_y = axis_signs(first.header, first.path)
+        _check_same(slices)
     slices = _without_copies(slices)
     dz = _slice_distance(slices, root)
     dy, dx = required_numbers(first.header, "PixelSpacing", 2, first.path)
@@ -293,8 +303,11 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
     _, ny, nx = values.shape
     origin = (x if sign_x > 0 else x - (nx - 1) * dx, y if sign_y > 0 else y - (ny - 1) * dy, z)
     position = str(first.header.get("PatientPosition") or "").strip()
+    if not position:
+        warnings.warn(f"{first.path}: no PatientPosition; taken to be HFS", IsodoseWarning, stacklevel=2)
+        position = "HFS"
     if position not in ("HFS", "HFP", "FFS", "FFP"):
-        raise InputError("PatientPosition", position or "nothing", "HFS, HFP, FFS or FFP", first.path)
+        raise InputError("PatientPosition", position, "HFS, HFP, FFS or FFP", first.path)
     return CtSeries(
         Volume(Grid(origin, (float(dx), float(dy), dz), values.shape), values),
         position,

@@ -19,6 +19,7 @@ from isodose.patient.dicom_object import (
     axis_signs,
     complete_identity,
     ds_text,
+    naming,
     new_object,
     new_uid,
     open_dicom,
@@ -156,7 +157,12 @@ def read_dose(path: str | Path) -> DicomDose:
         For a single frame of unknown thickness.
     """
     file = Path(path)
-    dataset = open_dicom(file, RTDoseStorage)
+    with naming(file):
+        return _parsed(open_dicom(file, RTDoseStorage), file)
+
+
+def _parsed(dataset: FileDataset, file: Path) -> DicomDose:
+    """Check and convert a dose object."""
     units = str(required(dataset, "DoseUnits", file)).strip().upper()
     kind = str(required(dataset, "DoseType", file)).strip().upper()
     if units not in set(DoseUnits):

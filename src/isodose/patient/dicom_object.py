@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, ImplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from isodose import __version__
-from isodose.errors import InputError
+from isodose.errors import InputError, IsodoseError
 from isodose.patient.files import atomic_path
 from isodose.patient.patient import DicomIdentity
 
@@ -30,6 +32,25 @@ MODALITY: dict[str, str] = {
     "1.2.840.10008.5.1.4.1.1.481.9": "RTRECORD",
 }
 """Modality by SOP class UID, of the objects that isodose reads or writes."""
+
+
+DAMAGE = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, NotImplementedError,
+    EOFError, struct.error, InvalidDicomError, BytesLengthException, RecursionError,
+)  # fmt: skip
+"""What pydicom raises, now or at the first use of an element, for a file that is not as it should be."""
+
+
+@contextmanager
+def naming(file: str | Path) -> Iterator[None]:
+    """Turn what damaged data raise into an error that names the file."""
+    try:
+        yield
+    except IsodoseError:
+        raise
+    except DAMAGE as error:
+        found = f"damaged data ({type(error).__name__}: {error})"
+        raise InputError("file", found, "elements as the DICOM standard has them", file) from error
 
 
 def open_dicom(path: str | Path, sop_class: UID | None = None, *, header_only: bool = False) -> FileDataset:
@@ -51,7 +72,7 @@ def open_dicom(path: str | Path, sop_class: UID | None = None, *, header_only: b
     """
     try:
         dataset = dcmread(path, stop_before_pixels=header_only)
-    except (InvalidDicomError, EOFError) as error:
+    except DAMAGE as error:
         raise InputError("file", "no readable DICOM data", "a DICOM file", path) from error
     except OSError as error:
         raise InputError("file", error.strerror or str(error), "a readable DICOM file", path) from error
@@ -72,7 +93,7 @@ def required(dataset: Dataset, keyword: str, file: str | Path, place: str = "") 
     """
     try:
         value = dataset.get(keyword)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise InputError(place + keyword, f"an unreadable value ({error})", "a valid one", file) from error
     if value is None or (hasattr(value, "__len__") and len(value) == 0):
         raise InputError(place + keyword, "nothing", "a value", file)
@@ -217,7 +238,7 @@ def dicom_files(folder: str | Path) -> dict[str, list[Path]]:
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         try:
             header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
-        except (InvalidDicomError, EOFError):
+        except DAMAGE:
             continue
         found.setdefault(str(header.get("SOPClassUID", "")), []).append(path)
     return found

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.tag import Tag
 from pydicom.uid import RTStructureSetStorage
 
 from isodose.errors import InputError, IsodoseWarning
 from isodose.patient.contour_nesting import exclusive_or, holes_by_nesting, rings_of
 from isodose.patient.contours import PLANE_TOLERANCE_MM, occupancy, plane_distance
-from isodose.patient.dicom_object import open_dicom, required
+from isodose.patient.dicom_object import naming, open_dicom, required
 from isodose.patient.grid import Grid
 from isodose.patient.structure import Contour, Role, Structure
 
@@ -194,7 +194,12 @@ def read_contours(path: str | Path, *, frame_of_reference_uid: str | None = None
         If open or degenerate contours are passed over, holes are inferred or a name occurs twice.
     """
     file = Path(path)
-    dataset = open_dicom(file, RTStructureSetStorage)
+    with naming(file):
+        return _parsed(open_dicom(file, RTStructureSetStorage), frame_of_reference_uid, file)
+
+
+def _parsed(dataset: FileDataset, frame_of_reference_uid: str | None, file: Path) -> list[RoiContours]:
+    """Check and convert a structure set."""
     drawn = {
         int(c.ReferencedROINumber): (i, c) for i, c in enumerate(dataset.get("ROIContourSequence") or [])
     }

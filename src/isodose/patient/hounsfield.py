@@ -352,3 +352,17 @@ def phantom() -> HounsfieldCalibration:
     edges = [-1000.0] + [(a + b) / 2 for (a, _), (b, _) in zip(media, media[1:], strict=False)]
     bins = tuple((edge, material(name)) for edge, (_, name) in zip(edges, media, strict=True))
     return HounsfieldCalibration("phantom", knots, bins)
+
+
+def calibration_of(name: str) -> HounsfieldCalibration:
+    """Built-in calibration by name: ``"schneider"`` or ``"phantom"``.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    builtin = {"schneider": schneider, "phantom": phantom}
+    if name not in builtin:
+        raise InputError("calibration", repr(name), f"one of {', '.join(builtin)}")
+    return builtin[name]()

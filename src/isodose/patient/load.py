@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from pydicom.dataset import Dataset
 from pydicom.uid import RTDoseStorage, RTStructureSetStorage
 
 from isodose.errors import InputError, IsodoseWarning
@@ -45,6 +46,16 @@ def load_patient(source: str | Path) -> Patient:
     return builtin_patient(str(source))
 
 
+def _series_of(structure_set: Dataset) -> list[str]:
+    """Series that a structure set says it was drawn on."""
+    return [
+        str(series.get("SeriesInstanceUID"))
+        for frame in structure_set.get("ReferencedFrameOfReferenceSequence") or []
+        for study in frame.get("RTReferencedStudySequence") or []
+        for series in study.get("RTReferencedSeriesSequence") or []
+    ]
+
+
 def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str, Structure], str]:
     """Structures of the only structure set of the CT's frame of reference, and its UID."""
     frame = ct.identity.frame_of_reference_uid
@@ -53,6 +64,14 @@ def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str
     if len(files) > 1:
         raise InputError("RTSTRUCT", f"{len(files)} structure sets ({names(files)})", "only one", folder)
     header = open_dicom(files[0], RTStructureSetStorage)
+    drawn_on = _series_of(header)
+    if drawn_on and ct.series_uid not in drawn_on:
+        warnings.warn(
+            f"{files[0]}: drawn on another CT series of the same frame of reference ({', '.join(drawn_on)}) "
+            f"than the one read ({ct.series_uid})",
+            IsodoseWarning,
+            stacklevel=4,
+        )
     structures = read_structures(files[0], ct.volume.grid, frame_of_reference_uid=frame)
     return structures, str(header.SOPInstanceUID)
 

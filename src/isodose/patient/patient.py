@@ -40,6 +40,8 @@ class Patient:
         DICOM patient position; only head first supine and its turns (HFS, HFP, FFS, FFP).
     identity
         DICOM identifiers to write results into the same study.
+    calibration
+        Built-in Hounsfield calibration that fits the CT: ``"schneider"``, or ``"phantom"`` for exact materials.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Patient:
     dose: Volume | None = None
     position: str = "HFS"
     identity: DicomIdentity = field(default_factory=DicomIdentity)
+    calibration: str = "schneider"
 
     def __post_init__(self) -> None:
         if self.position not in ("HFS", "HFP", "FFS", "FFP"):

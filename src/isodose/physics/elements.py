@@ -43,9 +43,10 @@ _ELEMENTS = (
     ("I", 53, 126.90, 491.0),
 )
 
-# I in eV that an element brings into a liquid or solid compound (Seltzer and Berger 1982, ICRU Report 37); every
-# other element brings 1.13 times its own. Oxygen (106 eV there) is raised with water's I from 75 to 78 eV, so that
-# tissues, mostly water, and water itself stay consistent (see Doolan et al. 2015 on why that matters).
+# I in eV that an element brings into a liquid or solid compound (Seltzer and Berger 1982, ICRU Report 37);
+# every other element brings 1.13 times its own. Oxygen (106 eV there) is raised with water's I from 75 to 78
+# eV, so that tissues, mostly water, stay consistent with water itself (Doolan et al. 2015 show why that
+# matters).
 _CONDENSED_EV = {
     "H": 19.2,
     "He": 41.8,
@@ -92,7 +93,7 @@ class Element:
 
     @property
     def radiation_length_g_cm2(self) -> float:
-        """Radiation length in g/cm2 (Tsai, Rev. Mod. Phys. 46 (1974) 815, as in the Review of Particle Physics)."""
+        """Radiation length in g/cm2 (Tsai, Rev. Mod. Phys. 46 (1974) 815)."""
         Z = self.charge
         a2 = (FINE_STRUCTURE * Z) ** 2
         coulomb = a2 * (1.0 / (1.0 + a2) + 0.20206 - 0.0369 * a2 + 0.0083 * a2**2 - 0.002 * a2**3)

@@ -27,6 +27,7 @@ from isodose.physics.fragment_yields import (
     HEAVIER,
     HYDROGEN,
     MEASURED,
+    SURVIVING,
     Yields,
     neighbour_yields,
 )
@@ -78,14 +79,14 @@ class FragmentationTables(NamedTuple):
 
 
 def partitions(projectile: Species) -> NDArray[np.int64]:
-    """All break-up channels of a projectile.
+    """All channels of a projectile; in the last one of 12C and 16O it survives, excited below break-up.
 
     Returns
     -------
     ndarray
         int64 ``(channels, species + 1)``: how many of each fragment, neutrons last.
     """
-    heavier_first = [s for s in reversed(SPECIES) if s.nucleons < projectile.nucleons and s.nucleons > 1]
+    heavier_first = [s for s in reversed(SPECIES) if 1 < s.nucleons < projectile.nucleons]
 
     def fill(position: int, charge: int, neutrons: int) -> Iterator[dict[int, int]]:
         if position == len(heavier_first):
@@ -104,6 +105,8 @@ def partitions(projectile: Species) -> NDArray[np.int64]:
                 yield channel
 
     found = list(fill(0, projectile.charge, projectile.nucleons - projectile.charge))
+    if projectile.name in SURVIVING:
+        found.append({projectile.index: 1})
     counts = np.zeros((len(found), len(SPECIES) + 1), dtype=np.int64)
     for row, channel in enumerate(found):
         for index, count in channel.items():

@@ -1,4 +1,4 @@
-"""Materials by elemental composition, and a registry of the reference tissues, phantoms and device materials."""
+"""Materials by elemental composition, and a registry of tissues, phantom and device materials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPOSITION_TOLERANCE = 2e-3
 """Mass fractions may miss a sum of 1 by this much (tables in percent are rounded); they are normalised."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Material:
     """A homogeneous material.
 
@@ -42,27 +42,34 @@ class Material:
     name: str
     density_g_cm3: float
     composition: Mapping[str, float]
-    mean_excitation_ev: float = None  # type: ignore[assignment]  # always a number once constructed
+    mean_excitation_ev: float
 
-    def __post_init__(self) -> None:
-        fractions = {symbol: float(w) for symbol, w in self.composition.items() if w != 0.0}
+    def __init__(
+        self,
+        name: str,
+        density_g_cm3: float,
+        composition: Mapping[str, float],
+        mean_excitation_ev: float | None = None,
+    ) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "density_g_cm3", float(density_g_cm3))
+        object.__setattr__(self, "composition", self._normalised(composition))
+        if not (math.isfinite(self.density_g_cm3) and self.density_g_cm3 > 0.0):
+            raise InputError(f"materials[{name}].density_g_cm3", density_g_cm3, "a positive density in g/cm3")
+        ev = self._bragg_excitation() if mean_excitation_ev is None else float(mean_excitation_ev)
+        if not (math.isfinite(ev) and ev > 0.0):
+            raise InputError(f"materials[{name}].mean_excitation_ev", ev, "a positive energy in eV")
+        object.__setattr__(self, "mean_excitation_ev", ev)
+
+    def _normalised(self, composition: Mapping[str, float]) -> dict[str, float]:
+        fractions = {symbol: float(w) for symbol, w in composition.items() if w != 0.0}
         total = sum(fractions.values())
         if any(w < 0.0 for w in fractions.values()) or not abs(total - 1.0) <= COMPOSITION_TOLERANCE:
             raise InputError(
-                f"materials[{self.name}].composition", dict(self.composition), "mass fractions that sum to 1"
-            )
-        if not (math.isfinite(self.density_g_cm3) and self.density_g_cm3 > 0.0):
-            raise InputError(
-                f"materials[{self.name}].density_g_cm3", self.density_g_cm3, "a positive density in g/cm3"
+                f"materials[{self.name}].composition", dict(composition), "mass fractions that sum to 1"
             )
         order = sorted(fractions, key=lambda symbol: element(symbol).charge)
-        object.__setattr__(self, "composition", {s: fractions[s] / total for s in order})
-        if self.mean_excitation_ev is None:
-            object.__setattr__(self, "mean_excitation_ev", self._bragg_excitation())
-        elif not (math.isfinite(self.mean_excitation_ev) and self.mean_excitation_ev > 0.0):
-            raise InputError(
-                f"materials[{self.name}].mean_excitation_ev", self.mean_excitation_ev, "a positive energy in eV"
-            )
+        return {symbol: fractions[symbol] / total for symbol in order}
 
     def __hash__(self) -> int:
         return hash((self.name, self.density_g_cm3, tuple(self.composition.items()), self.mean_excitation_ev))
@@ -82,7 +89,7 @@ class Material:
     @cached_property
     def electron_density_relative(self) -> float:
         """Electrons per volume, relative to water of 1 g/cm3."""
-        return self.density_g_cm3 * self.z_over_a / material("water").z_over_a
+        return self.density_g_cm3 * self.z_over_a / WATER.z_over_a
 
     @cached_property
     def mass_fractions(self) -> NDArray[np.float64]:
@@ -95,7 +102,8 @@ class Material:
     @cached_property
     def atoms_per_gram(self) -> NDArray[np.float64]:
         """Atoms per gram by element index."""
-        return self.mass_fractions * AVOGADRO / np.array([e.atomic_weight for e in ELEMENTS])
+        weights = np.array([e.atomic_weight for e in ELEMENTS])
+        return np.asarray(self.mass_fractions * AVOGADRO / weights)
 
     @cached_property
     def radiation_length_g_cm2(self) -> float:
@@ -118,8 +126,8 @@ def _percent(**weights: float) -> dict[str, float]:
     return {s: w / 100.0 for s, w in weights.items()}
 
 
-# Tissues: compositions and densities of ICRP Publication 23 and ICRU Reports 44 and 46, I by Bragg additivity.
-# The others: measured or recommended I of ICRU Reports 37, 49 and 90.
+# Tissues: compositions and densities of ICRP Publication 23 and ICRU Reports 44 and 46, I by Bragg
+# additivity. The others: measured or recommended I of ICRU Reports 37, 49 and 90.
 _REGISTRY = (
     Material("water", 1.0, _formula(H=2, O=1), 78.0),
     Material("air", 0.00120479, _percent(C=0.0124, N=75.5267, O=23.1781, Ar=1.2827), 85.7),
@@ -127,9 +135,7 @@ _REGISTRY = (
     Material("muscle", 1.05, _percent(H=10.2, C=14.3, N=3.4, O=71.0, Na=0.1, P=0.2, S=0.3, Cl=0.1, K=0.4)),
     Material("muscle_striated", 1.04, _percent(H=10.2, C=12.3, N=3.5, O=72.9, Na=0.1, P=0.2, S=0.4, K=0.3)),
     Material("lung", 0.26, _percent(H=10.5, C=8.3, N=2.3, O=77.9, Na=0.2, P=0.1, S=0.2, Cl=0.3, K=0.2)),
-    Material(
-        "brain", 1.04, _percent(H=10.7, C=14.5, N=2.2, O=71.2, Na=0.2, P=0.4, S=0.2, Cl=0.3, K=0.3)
-    ),
+    Material("brain", 1.04, _percent(H=10.7, C=14.5, N=2.2, O=71.2, Na=0.2, P=0.4, S=0.2, Cl=0.3, K=0.3)),
     Material(
         "bone_cortical", 1.92, _percent(H=3.4, C=15.5, N=4.2, O=43.5, Na=0.1, Mg=0.2, P=10.3, S=0.3, Ca=22.5)
     ),
@@ -158,6 +164,10 @@ _REGISTRY = (
 
 MATERIALS: dict[str, Material] = {m.name: m for m in _REGISTRY}
 """The built-in materials by name."""
+
+
+WATER = MATERIALS["water"]
+"""Liquid water, I = 78 eV."""
 
 
 def material(name: str) -> Material:

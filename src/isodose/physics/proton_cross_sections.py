@@ -1,13 +1,14 @@
 """How often protons meet nuclei: non-elastic and nuclear elastic cross-sections, 1 to 430 MeV, in millibarn.
 
-Non-elastic: evaluated values of ICRU Report 63 for C, N, O, Al, Si, P, Ca and Fe; other elements lie between their
-neighbours by Letaw's scaling with mass, A^0.7 (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983) 271), whose
-energy dependence also extends every element above the tables. Hydrogen has none (pion production is neglected).
+Non-elastic: evaluated values of ICRU Report 63 for C, N, O, Al, Si, P, Ca and Fe; other elements lie between
+their neighbours by Letaw's scaling with mass, A^0.7 (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983)
+271), whose energy dependence also extends every element above the tables. Hydrogen has none (pion production is
+neglected).
 
 Elastic: the nuclear part without Coulomb scattering, which belongs to multiple and single Coulomb scattering. On
-nuclei it is the two-exponential form of `proton_elastic`, normalised to what the data of ICRU Report 63 hold beyond
-10 to 15 degrees; on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004) 2263). Below 10 MeV, where the
-proton has less than 1.3 mm to go, elastic scattering fades out and is gone at 5 MeV.
+nuclei it is the two-exponential form of `proton_elastic`, normalised to what the data of ICRU Report 63 hold
+beyond 10 to 15 degrees; on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004) 2263). Below 10 MeV, where
+the proton has less than 1.3 mm to go, elastic scattering fades out and is gone at 5 MeV.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def icru63_table() -> dict[str, FloatArray]:
     Returns
     -------
     dict
-        For each of `ANCHOR_ELEMENTS` an array ``(energies, 9)``: energy in MeV, non-elastic cross-section in mb
-        (nan where left out), multiplicity and mean energy in MeV of p, d, He4, and the recoils' energy fraction.
+        For each of `ANCHOR_ELEMENTS` an array ``(energies, 9)``: energy in MeV, non-elastic cross-section in
+        mb (nan where left out), multiplicity and mean energy in MeV of p, d, He4, the recoils' energy fraction.
     """
     text = (files("isodose.physics") / "data" / "icru63_proton.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]

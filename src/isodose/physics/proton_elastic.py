@@ -1,13 +1,14 @@
 """Final states of nuclear elastic scattering of protons.
 
-On hydrogen both protons leave, isotropic in the centre of mass (measured p-p scattering is so within a few per cent
-from 20 to 400 MeV away from the Coulomb peak). On nuclei the squared momentum transfer follows two exponentials,
-``exp(-b |t|)``: a diffractive one whose slope goes with the nucleus' area, A^(2/3), and a flat one of 20 GeV^-2, the
-form of Ranft's parametrisation; slopes and shares are fitted here to the angular distributions of ICRU Report 63
-between 10 and 45 degrees. The recoil deposits its kinetic energy where it was struck. Kinematics are exact.
+On hydrogen both protons leave, isotropic in the centre of mass (measured p-p scattering is so within a few per
+cent from 20 to 400 MeV away from the Coulomb peak). On nuclei the squared momentum transfer follows two
+exponentials, ``exp(-b |t|)``: a diffractive one whose slope goes with the nucleus' area, A^(2/3), and a flat one of
+20 GeV^-2, the form of Ranft's parametrisation; slopes and shares are fitted here to the angular distributions of
+ICRU Report 63 between 10 and 45 degrees. The recoil deposits its kinetic energy where it was struck. Kinematics
+are exact.
 
-Validity: 10 to 250 MeV (used to 430 MeV). C to Ca: the cross-section beyond 15, 20 and 30 degrees is that of the
-report within 10, 15 and 25 % between 30 and 150 MeV; diffraction minima are smoothed over.
+Validity: 10 to 250 MeV (used to 430 MeV). On C, N and O the cross-section beyond 10 and 15 degrees is that of the
+report within 12 % and beyond 20 degrees within 25 %, from 30 to 150 MeV; diffraction minima are smoothed over.
 """
 
 from __future__ import annotations

@@ -1,11 +1,15 @@
 """Final states of non-elastic interactions of protons with nuclei.
 
-An event draws whole numbers of p, d, t, He3 and He4, their energies from the spectra of `proton_spectra` and their
-angles from exponentials in the cosine with the slope of Kalbach (Phys. Rev. C 37 (1988) 2350), steepened for slow
-products by the motion of the emitting nucleus. Mean multiplicities and energies are those of ICRU Report 63; energy
-is conserved in every event. Neutrons and photons are not followed: they take what is left as NEUTRAL energy.
+An event draws whole numbers of p, d, t, He3 and He4, their energies from the spectra of `proton_spectra` and
+their angles from exponentials in the cosine with the slope of Kalbach (Phys. Rev. C 37 (1988) 2350), steepened
+for slow products by the motion of the emitting nucleus. Mean multiplicities and energies are those of ICRU
+Report 63; energy is conserved in every event. Neutrons and photons are not followed: they take what is left as
+NEUTRAL energy.
 
-Validity: 7 to 250 MeV, extended to 430 MeV and, by scaling, below 7 MeV. Momentum is conserved on average only.
+Validity: 7 to 250 MeV, extended to 430 MeV and, by scaling, below 7 MeV. Momentum is not conserved event by
+event, as the directions of products are independent of each other. Against the report, proton and helium energy
+come out within 3 %, deuteron energy within 6 %, above 30 MeV; carbon's alphas are too isotropic below 30 MeV
+(their range is below 0.1 mm there).
 """
 
 from __future__ import annotations
@@ -108,9 +112,9 @@ def _at(table, anchor, i, fraction, product):  # type: ignore[no-untyped-def]
 def _draw_products(tables, anchor, i, fraction, element_index, stream, out):  # type: ignore[no-untyped-def]
     """Write the species of the products and return their number.
 
-    A deuteron comes or not; the others by systematic sampling: one random offset cuts the running sum of their mean
-    numbers at every whole number, so means are exact and the total varies by one at most. Products for which charge
-    or nucleons are lacking are left out.
+    A deuteron comes or not; the others by systematic sampling: one random offset cuts the running sum of their
+    mean numbers at every whole number, so means are exact and the total varies by one at most. Products for
+    which charge or nucleons are lacking are left out.
     """
     charge_left = tables.charge[element_index] + 1
     nucleons_left = tables.nucleons[element_index] + 1
@@ -128,7 +132,7 @@ def _draw_products(tables, anchor, i, fraction, element_index, stream, out):  # 
             cut += number
         for _ in range(number):
             Z, A = _PRODUCT_CHARGE[product], _PRODUCT_NUCLEONS[product]
-            if Z <= charge_left and A <= nucleons_left and n < MAX_SECONDARIES:
+            if charge_left >= Z and nucleons_left >= A and n < MAX_SECONDARIES:
                 out[n, SPECIES] = product
                 charge_left -= Z
                 nucleons_left -= A
@@ -149,47 +153,49 @@ def _energy_at(tables, anchor, i, fraction, product, probability):  # type: igno
     return low + fraction * (high - low)
 
 
+@njit(cache=True, inline="always")
+def _opposite(v, stream):  # type: ignore[no-untyped-def]
+    """Number near ``1 - v``, folded back at 0 and 1 and so as uniform as ``v``; no two products get the same."""
+    folded = abs(1.0 - v + _SPREAD * (uniform(stream) - 0.5))
+    return min(folded, 2.0 - folded)
+
+
 @njit(cache=True)
 def _draw_energies(tables, anchor, i, fraction, scale, n, stream, out):  # type: ignore[no-untyped-def]
     """Write the energies of the products.
 
-    Every product follows its own spectrum, but they share the energy as in a reaction. When a deuteron was picked up
-    directly (the upper end of its spectrum), the others keep below ``_SOFT`` in cumulative probability, for which
-    the events without it make up. Of the others one, the leader, takes the uppermost part of its spectrum, and the
-    more it takes, the less the rest do: with ``v`` uniform, the leader of ``m`` stands at ``1 - (1 - v)/m`` and the
-    rest around ``(1 - 1/m)(1 - v)``, so that each, leader in one event of ``m``, covers its spectrum evenly.
+    Every product follows its own spectrum, but they share the energy as in a reaction. When a deuteron was
+    picked up directly (the upper end of its spectrum), the others keep below ``_SOFT`` in cumulative
+    probability, for which the events without it make up. Of the others one, the leader, takes the uppermost
+    part of its spectrum, and the more it takes, the less the rest do: with ``v`` uniform, the leader of ``m``
+    stands at ``1 - (1 - v)/m`` and the rest around ``(1 - 1/m)(1 - v)``, so that each, leader in one event of
+    ``m``, covers its spectrum evenly.
     """
-    mean_direct = _at(tables.multiplicity, anchor, i, fraction, _DEUTERON)
-    direct_share = tables.direct_share[anchor, i]
-    direct_share += fraction * (tables.direct_share[anchor, i + 1] - direct_share)
-    mean_direct *= direct_share
-    m = n
+    share = tables.direct_share[anchor, i]
+    share += fraction * (tables.direct_share[anchor, i + 1] - share)
+    mean_direct = share * _at(tables.multiplicity, anchor, i, fraction, _DEUTERON)
+    v = uniform(stream)
     direct = False
+    m = n
     for j in range(n):
         if int(out[j, SPECIES]) == _DEUTERON:
-            u = uniform(stream)
-            direct = u > 1.0 - direct_share
+            direct = uniform(stream) < share
+            u = 1.0 - share * uniform(stream) if direct else (1.0 - share) * _opposite(v, stream)
             out[j, ENERGY] = scale * _energy_at(tables, anchor, i, fraction, _DEUTERON, u)
             m -= 1
+    # what is left of a uniform distribution once the direct events have had their part of [0, _SOFT]
+    below = (_SOFT - mean_direct) / (1.0 - mean_direct)
     leader = int(uniform(stream) * m)
-    v = uniform(stream)
     rank = -1
     for j in range(n):
         product = int(out[j, SPECIES])
         if product == _DEUTERON:
             continue
         rank += 1
-        if rank == leader:
-            u = 1.0 - (1.0 - v) / m
-        else:
-            # folded back at 0 and 1, so still uniform; keeps like products from having like energies
-            folded = abs(1.0 - v + _SPREAD * (uniform(stream) - 0.5))
-            u = (1.0 - 1.0 / m) * min(folded, 2.0 - folded)
+        u = 1.0 - (1.0 - v) / m if rank == leader else (1.0 - 1.0 / m) * _opposite(v, stream)
         if direct:
             u *= _SOFT
         else:
-            # what is left of a uniform distribution once the direct events have had their part of [0, _SOFT]
-            below = (_SOFT - mean_direct) / (1.0 - mean_direct)
             u = u * _SOFT / below if u < below else 1.0 - (1.0 - u) * (1.0 - _SOFT) / (1.0 - below)
         out[j, ENERGY] = scale * _energy_at(tables, anchor, i, fraction, product, u)
 

@@ -2,14 +2,15 @@
 
 Each spectrum is the sum of physical parts, on each anchor element and energy of ICRU Report 63:
 
-- protons: evaporation (a Maxwellian), pre-equilibrium (an exponential) and a cascade part that is flat up to the
-  proton's energy less the binding of a struck nucleon, as quasi-free scattering shares the energy evenly;
+- protons: evaporation (a Maxwellian), pre-equilibrium (an exponential) and a cascade part that is flat up to
+  nearly the proton's energy, as quasi-free scattering shares the energy evenly;
 - deuterons and tritons: evaporation, a flat continuum and pick-up, a peak some 25 MeV below the proton's energy;
 - helium: evaporation over a Coulomb barrier.
 
-The share of the hard part (for helium the temperature) is solved so that the mean energy is that of ICRU Report 63;
-multiplicities are taken from there. Tritons and helium-3, which the report does not give, follow the ratios t/d and
-He3/He4 measured for 12C on hydrogen at 95 MeV/u (Dudouet et al., Phys. Rev. C 88 (2013) 024606).
+The share of the hard part (for helium the temperature) is solved so that the mean energy is that of ICRU
+Report 63; multiplicities are taken from there. Tritons and helium-3, which the report does not give, follow the
+ratio t/d = 0.2 and half the ratio He3/He4 = 0.2 measured for 12C on hydrogen at 95 MeV/u (Dudouet et al., Phys.
+Rev. C 88 (2013) 024606); half, because the report's helium is already all that was measured.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ TOP_MEV = 430.0
 
 _ANCHOR_CHARGE = {"C": 6, "N": 7, "O": 8, "Al": 13, "Si": 14, "P": 15, "Ca": 20, "Fe": 26}
 _TRITONS_PER_DEUTERON = 0.2
-_HE3_PER_HE4 = 0.12
-_LEAST_LOSS_MEV = 5.0  # the first levels of light nuclei lie there
+_HE3_PER_HE4 = 0.1
+_LEAST_LOSS_MEV = 2.0  # few levels lie lower, and recoil takes the rest
 _FULL_T_HE3_MEV = 95.0  # energy of the measurement of both ratios; below, they fall in proportion
 
 
 class ProtonTables(NamedTuple):
     """What the kernels of proton interactions look up; arrays only.
 
-    ``energy_mev (n,)``: grid of proton energies; ``multiplicity (anchor, n, 5)``: mean number of p, d, t, He3, He4 an
-    event; ``quantile_mev (anchor, n, 5, QUANTILES)``: their energies by probability; ``direct_share (anchor, n)``: of the
-    deuterons, picked up directly; ``recoil_fraction (anchor, n)``;
+    ``energy_mev (n,)``: grid of proton energies; ``multiplicity (anchor, n, 5)``: mean number of p, d, t, He3,
+    He4 an event; ``quantile_mev (anchor, n, 5, QUANTILES)``: their energies by cumulative probability;
+    ``direct_share (anchor, n)``: of the deuterons, those picked up directly; ``recoil_fraction (anchor, n)``;
     ``anchors (element, 2)`` and ``second_share (element,)``: the anchors an element lies between; ``charge``,
     ``nucleons`` and ``mass_mev (element,)``: of the target nucleus.
     """
@@ -78,7 +79,7 @@ def _proton_parts(energy: FloatArray, projectile_mev: float, charge: int) -> tup
     temperature = min(4.0 if charge < 10 else 3.3, projectile_mev / 8.0)
     evaporation = _normalised(energy * np.exp(-energy / temperature) * open_, energy)
     pre_equilibrium = _normalised(np.exp(-energy / min(12.0, projectile_mev / 5.0)) * open_, energy)
-    top = max(projectile_mev - 10.0, 0.7 * projectile_mev)
+    top = max(projectile_mev - 4.0, 0.7 * projectile_mev)
     cascade = (1.0 - np.exp(-energy / 3.0)) / (1.0 + np.exp((energy - top) / (0.03 * projectile_mev)))
     return 0.6 * evaporation + 0.4 * pre_equilibrium, _normalised(cascade, energy)
 
@@ -141,7 +142,7 @@ def _extended(table: FloatArray) -> FloatArray:
 
 
 def _anchor_tables(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Multiplicities ``(n, 5)``, quantiles ``(n, 5, QUANTILES)``, direct shares and recoil fractions of an anchor."""
+    """Multiplicities, quantiles, direct shares and recoil fractions of an anchor, as in `ProtonTables`."""
     table = _extended(icru63_table()[symbol])
     energy = table[:, 0]
     rise = np.minimum(energy / _FULL_T_HE3_MEV, 1.0)
@@ -157,7 +158,7 @@ def _anchor_tables(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     hard = np.zeros_like(multiplicity)
     for i, product in np.ndindex(multiplicity.shape):
         quantiles[i, product], hard[i, product] = _spectrum(
-            product, energy[i], _ANCHOR_CHARGE[symbol], means[i, product]
+            product, float(energy[i]), _ANCHOR_CHARGE[symbol], float(means[i, product])
         )
     return multiplicity, quantiles, hard[:, D], table[:, 8]
 

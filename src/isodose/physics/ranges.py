@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from isodose.errors import InputError
-from isodose.physics.materials import Material, material
+from isodose.physics.materials import WATER, Material
 from isodose.physics.species import Species
 from isodose.physics.stopping import MAXIMUM_ENERGY_MEV_U, MINIMUM_ENERGY_MEV_U, mass_stopping_power
 
@@ -27,9 +27,7 @@ def _splines(species: Species, target: Material) -> tuple[CubicSpline, CubicSpli
     return CubicSpline(_LOG_ENERGY, np.log(ranges)), CubicSpline(np.log(ranges), _LOG_ENERGY)
 
 
-def csda_range(
-    species: Species, energy_mev_u: ArrayLike, material: Material = material("water")
-) -> NDArray[np.float64]:
+def csda_range(species: Species, energy_mev_u: ArrayLike, material: Material = WATER) -> NDArray[np.float64]:
     """Mean path length to rest, from electronic stopping alone.
 
     Parameters
@@ -37,7 +35,8 @@ def csda_range(
     species
         The ion.
     energy_mev_u
-        Kinetic energy per nucleon in MeV, 0 to 1000. Below 1 keV/u the range grows with the root of the energy.
+        Kinetic energy per nucleon in MeV, 0 to 1000. Below 1 keV/u the range grows with the root of the
+        energy.
     material
         The target.
 
@@ -61,7 +60,7 @@ def csda_range(
 
 
 def energy_of_range(
-    species: Species, range_g_cm2: ArrayLike, material: Material = material("water")
+    species: Species, range_g_cm2: ArrayLike, material: Material = WATER
 ) -> NDArray[np.float64]:
     """Energy per nucleon in MeV of an ion whose :func:`csda_range` is given in g/cm2.
 

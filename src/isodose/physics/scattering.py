@@ -1,14 +1,16 @@
 """Multiple and single Coulomb scattering, divided at an angle.
 
-Below a cut angle the many soft deflections of a step add up to a Gaussian whose variance is the soft scattering power;
-above it single nuclear Coulomb scatters are sampled one by one. Together they give Moliere's distribution, core and
-tail, at any step length, because neither part depends on the path before it.
+Below a cut angle the many soft deflections of a step add up to a Gaussian whose variance is the soft
+scattering power; above it single nuclear Coulomb scatters are sampled one by one. Together they give
+Moliere's distribution, core and tail, at any step length, because neither part depends on the path before
+it.
 
-Theory: Rutherford scattering on nuclei (``Z^2``) screened by Moliere's angle (Z. Naturforsch. 3a (1948) 78; Bethe,
-Phys. Rev. 89 (1953) 1256), and on electrons (``Z``) with the inelastic screening and the kinematic limit of heavy
-particles (Fano, Phys. Rev. 93 (1954) 117) instead of the ``Z (Z + 1)`` of the simple theory. The nucleus' size
-enters the hard part by the form factor of an exponential charge distribution. Valid where deflections per step are
-small and the ion is bare, above about 1 MeV/u; nuclear elastic scattering is not part of it.
+Theory: Rutherford scattering on nuclei (``Z^2``) screened by Moliere's angle (Z. Naturforsch. 3a (1948) 78;
+Bethe, Phys. Rev. 89 (1953) 1256), and on electrons (``Z``) with the inelastic screening and the kinematic
+limit of heavy particles (Fano, Phys. Rev. 93 (1954) 117) instead of the ``Z (Z + 1)`` of the simple theory.
+The nucleus' size enters the hard part by the form factor of an exponential charge distribution. Valid where
+deflections per step are small and the ion is bare, above about 1 MeV/u; nuclear elastic scattering is not
+part of it.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from isodose.physics.random import uniform
 from isodose.physics.species import Species
 
 _THOMAS_FERMI = 0.885
-# Logarithm by which inelastic scattering reaches to smaller momentum transfers than Moliere's elastic screening:
-# from Fano's -u_in = 5.8 (3.6 for hydrogen), converted to the same convention.
+# Logarithm by which inelastic scattering reaches to smaller momentum transfers than Moliere's elastic
+# screening: from Fano's -u_in = 5.8 (3.6 for hydrogen), converted to the same convention.
 _INELASTIC_REACH = 1.63
 _INELASTIC_REACH_HYDROGEN = 0.81
 _RADIUS_FM = 1.2  # rms charge radius of a sphere of 1.2 A^(1/3) fm is 0.93 A^(1/3) fm
@@ -111,7 +113,8 @@ def characteristic_angle_squared(
 ) -> NDArray[np.float64]:
     """Moliere's characteristic angle squared of the nuclei per mass thickness, rad2 cm2/g.
 
-    The mean number of single nuclear scatters per g/cm2 by more than an angle (not too large) is this over its square.
+    The mean number of single nuclear scatters per g/cm2 by more than an angle (not too large) is this over
+    its square.
     """
     momentum, beta = _momentum_and_velocity(species, energy_mev_u)
     return np.asarray(scattering_constants(material).nuclear * (species.charge / (momentum * beta)) ** 2)
@@ -136,7 +139,9 @@ def soft_scattering_power(
     """
     constants = scattering_constants(material)
     momentum, beta = _momentum_and_velocity(species, energy_mev_u)
-    ratio = np.asarray(cut_rad, dtype=np.float64) ** 2 / screening_angle_squared(species, energy_mev_u, material)
+    ratio = np.asarray(cut_rad, dtype=np.float64) ** 2 / screening_angle_squared(
+        species, energy_mev_u, material
+    )
     nuclear = constants.nuclear * (np.log1p(ratio) - ratio / (1.0 + ratio))
     most = 2.0 * ELECTRON_MASS_MEV * momentum / species.mass_mev
     reach = (most / constants.inelastic_mev) ** 2
@@ -149,8 +154,8 @@ def hard_mean_free_path(
 ) -> NDArray[np.float64]:
     """Mean mass thickness in g/cm2 between candidate scatters beyond the cut angle.
 
-    Candidates follow the screened Rutherford law of a point nucleus; :func:`sample_hard_scatter` thins them by the
-    form factor.
+    Candidates follow the screened Rutherford law of a point nucleus; :func:`sample_hard_scatter` thins them
+    by the form factor.
     """
     cut2 = 2.0 * (1.0 - np.cos(np.asarray(cut_rad, dtype=np.float64)))
     screening2 = screening_angle_squared(species, energy_mev_u, material)
@@ -172,7 +177,8 @@ def sample_hard_scatter(stream, cut2, screening2, size2):  # type: ignore[no-unt
     """Cosine of a single scattering angle beyond the cut, or 1 if the form factor rejects the candidate.
 
     ``cut2`` is ``2 (1 - cos(cut))``, the others are :func:`screening_angle_squared` and
-    :func:`nuclear_size_angle_squared`. Small-angle expressions hold at all angles with ``2 (1 - cos)`` for the square.
+    :func:`nuclear_size_angle_squared`. The small-angle law holds at all angles with ``2 (1 - cos)`` for the
+    square.
     """
     low = 1.0 / (4.0 + screening2)
     high = 1.0 / (cut2 + screening2)

@@ -1,13 +1,16 @@
 """Unrestricted electronic stopping power of hydrogen to oxygen ions in any material, 1 keV/u to 1000 MeV/u.
 
-Water is the ICRU Report 90 proton table (above 500 MeV the Bethe formula, scaled to it), times ``Z^2``, the ion's
-dressed fraction and the relativistic correction of Lindhard and Sorensen. That correction is added for Z >= 2
-only: ICRU 90's proton table, which is kept as recommended, leaves it out (it would add 0.07 %), its carbon table
-contains it. Another material is water times the ratio of the two Bethe stopping numbers, with shell and density
-corrections and Bragg additivity of ln I; the ratio is frozen below 1 MeV/u, where Bethe's formula ends.
+Water is the ICRU Report 90 proton table (above 500 MeV the Bethe formula, scaled to it), times ``Z^2``, the
+ion's dressed fraction and the relativistic correction of Lindhard and Sorensen. That correction is added for
+Z >= 2 only: ICRU 90's proton table, kept as recommended, leaves it out (it would add 0.07 %), its carbon
+table contains it. Another material is water times the ratio of the two Bethe stopping numbers, with shell
+and density corrections and Bragg additivity of ln I; the ratio is frozen below 1 MeV/u, where Bethe's
+formula ends.
 
-Against PSTAR (I = 75 eV in water, so compare ratios to water) the ratio holds to 0.3 % above 10 MeV and to 1.5 % above
-1 MeV in tissues and plastics; below 1 MeV/u other materials than water may be off by 10 %.
+With PSTAR's I (75 eV in water) it agrees with PSTAR to 0.2 % above 10 MeV and 0.9 % above 1 MeV in water,
+air, muscle, compact bone and plastics, and to 0.4 % above 10 MeV in graphite, aluminium and titanium. Below
+1 MeV, materials other than water may be off by 6 % (light elements) to 12 % (metals). Heavier elements than
+titanium are outside the shell correction's fit.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from isodose.physics import icru90
 from isodose.physics.constants import ATOMIC_MASS_MEV, ELECTRON_MASS_MEV, STOPPING_CONSTANT
 from isodose.physics.effective_charge import dressed_fraction, mott_correction, stopping_number
 from isodose.physics.elements import element
-from isodose.physics.materials import Material, material
+from isodose.physics.materials import WATER, Material
 from isodose.physics.species import Species, species
 
 MINIMUM_ENERGY_MEV_U = 1e-3
@@ -32,9 +35,9 @@ MAXIMUM_ENERGY_MEV_U = 1000.0
 CARBON_CALIBRATION = 0.9935
 """Factor on the stopping power of carbon ions.
 
-ICRU Report 90 (and catima) put carbon 0.65 % above what the Geant4 11.4 reference runs need: their median ranges in
-water, 164.14 mm at 290 and 87.70 mm at 200 MeV/u, are met with this factor and missed by 1.0 and 0.55 mm without it.
-It stays inside the 1.5 % uncertainty that ICRU 90 states; no other ion is scaled.
+A calibration, not physics: ICRU Report 90 (and catima) put carbon's stopping power 0.65 % above what the
+Geant4 11.4 reference runs need. Their median ranges in water, 164.14 mm at 290 and 87.70 mm at 200 MeV/u,
+are met to 0.1 mm with this factor and missed by 1.0 and 0.5 mm without it. No other ion is scaled.
 """
 
 _JOIN_MEV = 500.0  # protons: table below, Bethe above
@@ -45,8 +48,8 @@ _SHELL_LIMIT_MEV_U = 8.0
 def shell_correction(beta_gamma_squared: ArrayLike, material: Material) -> NDArray[np.float64]:
     """Shell correction C/Z to the stopping number.
 
-    Barkas and Berger's fit (NASA SP-3013, 1964), with the material's I and mean Z by mass (the divisor that makes
-    water agree with ICRU Report 90 to 0.06 % above 8 MeV); frozen below 8 MeV/u except for a fall with ln T.
+    Barkas and Berger's fit (NASA SP-3013, 1964), with the material's I and mean Z by mass (the divisor that
+    makes water agree with ICRU Report 90 to 0.06 % above 8 MeV). Below 8 MeV/u it falls with ln T instead.
     """
     tau = np.sqrt(1.0 + np.asarray(beta_gamma_squared, dtype=np.float64)) - 1.0
     limit = _SHELL_LIMIT_MEV_U / ATOMIC_MASS_MEV
@@ -78,7 +81,7 @@ def density_correction(beta_gamma_squared: ArrayLike, material: Material) -> NDA
 
 
 def bethe_number(kinetic_over_rest: ArrayLike, material: Material) -> NDArray[np.float64]:
-    """Bethe stopping number with shell and density corrections, of a particle as heavy as a nucleon per charge."""
+    """Bethe stopping number of a heavy, singly charged particle, with shell and density corrections."""
     tau = np.asarray(kinetic_over_rest, dtype=np.float64)
     bg2 = tau * (tau + 2.0)
     beta2 = bg2 / (tau + 1.0) ** 2
@@ -96,8 +99,7 @@ def _proton_in_water(tau: NDArray[np.float64]) -> NDArray[np.float64]:
 
     def bethe(t: NDArray[np.float64]) -> NDArray[np.float64]:
         beta2 = t * (t + 2.0) / (t + 1.0) ** 2
-        water = material("water")
-        return np.asarray(STOPPING_CONSTANT * water.z_over_a / beta2 * bethe_number(t, water))
+        return np.asarray(STOPPING_CONSTANT * WATER.z_over_a / beta2 * bethe_number(t, WATER))
 
     table = icru90.proton(np.minimum(tau, join) * proton_mass)
     high = np.maximum(tau, join)
@@ -105,18 +107,15 @@ def _proton_in_water(tau: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _ratio_to_water(tau: NDArray[np.float64], target: Material) -> NDArray[np.float64]:
-    water = material("water")
-    if target == water:
+    if target == WATER:
         return np.ones_like(tau)
     bounded = np.maximum(tau, _FREEZE_MEV_U / ATOMIC_MASS_MEV)
     return np.asarray(
-        target.z_over_a / water.z_over_a * bethe_number(bounded, target) / bethe_number(bounded, water)
+        target.z_over_a / WATER.z_over_a * bethe_number(bounded, target) / bethe_number(bounded, WATER)
     )
 
 
-def mass_stopping_power(
-    species: Species, energy_mev_u: ArrayLike, material: Material
-) -> NDArray[np.float64]:
+def mass_stopping_power(species: Species, energy_mev_u: ArrayLike, material: Material) -> NDArray[np.float64]:
     """Unrestricted electronic mass stopping power.
 
     Parameters

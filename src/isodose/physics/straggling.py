@@ -1,9 +1,9 @@
 """Fluctuations of the energy loss: Bohr's variance, Vavilov's skewness, and a sampler that keeps both.
 
-Single collisions with free electrons follow ``(1 - beta^2 W / W_max) / W^2`` up to the kinematic limit, as in
-Vavilov's theory (Sov. Phys. JETP 5 (1957) 749), so that variance and third moment are closed expressions and add up
-over a path. Below about 0.5 MeV/u the variance falls as given by Lindhard and Scharff (Mat. Fys. Medd. 27 (1953)
-No. 15). Left out: binding (up to +10 % at 1 MeV/u) and charge exchange of ions below a few MeV/u.
+Single collisions with free electrons follow ``(1 - beta^2 W / W_max) / W^2`` up to the kinematic limit, as
+in Vavilov's theory (Sov. Phys. JETP 5 (1957) 749), so that variance and third moment are closed expressions
+and add up over a path. Below about 0.4 MeV/u the variance falls as given by Lindhard and Scharff (Mat. Fys.
+Medd. 27 (1953) No. 15). Left out: binding (some percent around 1 MeV/u) and charge exchange of slow ions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from isodose.physics.constants import ELECTRON_MASS_MEV, STOPPING_CONSTANT
 from isodose.physics.effective_charge import effective_charge
 from isodose.physics.elements import element
-from isodose.physics.materials import Material, material
+from isodose.physics.materials import WATER, Material
 from isodose.physics.random import normal, uniform
 from isodose.physics.species import Species
 from isodose.physics.stopping import MINIMUM_ENERGY_MEV_U, mass_stopping_power
@@ -75,17 +75,15 @@ def straggling_variance(species: Species, energy_mev_u: ArrayLike, material: Mat
 
 
 def straggling_skewness(species: Species, energy_mev_u: ArrayLike, material: Material) -> NDArray[np.float64]:
-    """Skewness of the energy loss in 1 g/cm2; that of a thickness is this over its square root, (g/cm2)^(1/2)."""
+    """Skewness of the energy loss in 1 g/cm2; in another thickness, this over the root of that in g/cm2."""
     bg2 = _beta_gamma_squared(species, energy_mev_u)
     beta2 = bg2 / (1.0 + bg2)
     kappa = vavilov_kappa(species, energy_mev_u, material, 1.0)
     return np.asarray((0.5 - beta2 / 3.0) / (np.sqrt(kappa) * (1.0 - 0.5 * beta2) ** 1.5))
 
 
-def range_straggling(
-    species: Species, energy_mev_u: float, material: Material = material("water")
-) -> float:
-    """Standard deviation of the range in g/cm2, from the variance of the loss along the way down."""
+def range_straggling(species: Species, energy_mev_u: float, material: Material = WATER) -> float:
+    """Return the standard deviation of the range in g/cm2, summed from the variance of the loss."""
     energy = np.geomspace(MINIMUM_ENERGY_MEV_U, energy_mev_u, 2000)
     stopping = mass_stopping_power(species, energy, material)
     growth = straggling_variance(species, energy, material) / stopping**3 * energy * species.nucleons
@@ -115,8 +113,8 @@ def _gamma(stream, shape):  # type: ignore[no-untyped-def]
 def sample_loss(stream, mean, variance, skewness):  # type: ignore[no-untyped-def]
     """Energy loss in a step, of given mean (MeV), variance (MeV2) and skewness; never negative.
 
-    Gaussian while nearly symmetric and far from zero; else a gamma distribution shifted so that all three moments
-    hold; where that would reach below zero, an unshifted one of the same mean and variance (and more skewness).
+    Gaussian while nearly symmetric and far from zero; else a gamma distribution shifted so that all three
+    moments hold; where that would reach below zero, an unshifted one of the same mean and variance.
     """
     if variance <= 0.0:
         return mean

@@ -71,7 +71,11 @@ def write_comparison(
             tables["dvh"] = _dvh_table(histograms, labels)
     facts = [Fact(f"Gamma {g.criteria}", f"{g.pass_rate:.2f}", "% pass") for g in comparison.gammas]
     facts += [
-        Fact(f"Mean difference above {100 * HIGH_DOSE:.0f} %", f"{comparison.mean_difference_percent:+.2f}", "%"),
+        Fact(
+            f"Mean difference above {100 * HIGH_DOSE:.0f} %",
+            f"{comparison.mean_difference_percent:+.2f}",
+            "%",
+        ),
         Fact("RMS difference there", f"{comparison.rms_difference_percent:.2f}", "% of maximum"),
         Fact("Largest difference", f"{comparison.largest_difference_gy:+.3g}", "Gy"),
     ]
@@ -101,18 +105,28 @@ def _histograms(patient: Patient, volume: Volume) -> dict[str, Dvh]:
 def _pictures(patient: Patient, comparison: Comparison, labels: tuple[str, str]) -> list[Picture]:
     reference = comparison.reference
     top = float(reference.values.max())
-    point = reference.grid.position_mm(np.array(np.unravel_index(reference.values.argmax(), reference.grid.shape)))
+    point = reference.grid.position_mm(
+        np.array(np.unravel_index(reference.values.argmax(), reference.grid.shape))
+    )
     if patient.targets:
         inside = Volume(patient.targets[0].grid, patient.targets[0].occupancy).on(reference.grid).values > 0.5
         if inside.any():
             point = reference.grid.position_mm(np.argwhere(inside).mean(axis=0))
     pictures = []
     colours, scale = dose_wash()
-    for key, volume, label in (("reference", reference, labels[0]), ("evaluation", comparison.evaluation, labels[1])):
+    for key, volume, label in (
+        ("reference", reference, labels[0]),
+        ("evaluation", comparison.evaluation, labels[1]),
+    ):
         percent = Volume(volume.grid, volume.values * np.float32(100.0 / top))
         wash = Wash(percent, colours, scale, f"Dose / % of {top:.3g} Gy", LOW_DOSE_PERCENT, ISODOSES)
         pictures.append(
-            Picture(key, three_planes(patient, wash, point), f"Dose: {label}", "In percent of the reference's maximum.")
+            Picture(
+                key,
+                three_planes(patient, wash, point),
+                f"Dose: {label}",
+                "In percent of the reference's maximum.",
+            )
         )
     pictures.append(_difference(patient, comparison, point, top))
     pictures += [_gamma_picture(patient, g, point, i) for i, g in enumerate(comparison.gammas)]
@@ -155,7 +169,7 @@ def _gamma_picture(patient: Patient, index: Gamma, point: np.ndarray, number: in
         per=Volume(index.grid, evaluated.astype(np.float32)),
         per_from=0.5,
     )
-    caption = f"{index.criteria}: {index.pass_rate:.2f} % of {index.evaluated.size} points pass; orange and red fail."
+    caption = f"{index.criteria}: {index.pass_rate:.2f} % of {index.evaluated.size} points pass, those in blue."
     key = "gamma" if number == 0 else f"gamma_{number + 1}"
     return Picture(key, three_planes(patient, wash, point), f"Gamma {index.criteria}", caption)
 
@@ -168,7 +182,13 @@ def _profiles(comparison: Comparison, point: np.ndarray, labels: tuple[str, str]
         line = Line.through(point, direction, point[i] - grid.lower_mm[i], grid.upper_mm[i] - point[i])
         x = line.positions_mm[:, i]
         axis.plot(x, comparison.reference.sample(line.positions_mm), color=BEAM_COLOURS[0], label=labels[0])
-        axis.plot(x, comparison.evaluation.sample(line.positions_mm), color=BEAM_COLOURS[1], ls="--", label=labels[1])
+        axis.plot(
+            x,
+            comparison.evaluation.sample(line.positions_mm),
+            color=BEAM_COLOURS[1],
+            ls="--",
+            label=labels[1],
+        )
         style(axis, f"{'xyz'[i]} / mm", "Dose / Gy")
         axis.set_ylim(bottom=0)
     axis.legend(frameon=False, fontsize=8.5)

@@ -77,8 +77,6 @@ class Wash:
         Of the colour bar, with the unit.
     visible
         Lowest value that is painted.
-    magnitude_from
-        Smallest magnitude that is painted, for quantities of either sign.
     levels
         Isolines as (value, colour).
     per
@@ -86,6 +84,8 @@ class Wash:
         that it holds to the edge of the beam.
     per_from
         Only where the divisor reaches this is the quotient painted.
+    magnitude_from
+        Smallest magnitude that is painted, for quantities of either sign.
     """
 
     volume: Volume
@@ -93,10 +93,10 @@ class Wash:
     scale: Normalize
     label: str
     visible: float = 0.0
-    magnitude_from: float = 0.0
     levels: tuple[tuple[float, str], ...] = ()
     per: Volume | None = None
     per_from: float = 0.0
+    magnitude_from: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

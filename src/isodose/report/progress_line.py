@@ -56,7 +56,11 @@ class _Line:
         text = report(progress)
         if self._bar is not None and self._task is not None:
             self._bar.update(
-                self._task, description="transport", completed=progress.done, total=progress.total, report=text
+                self._task,
+                description="transport",
+                completed=progress.done,
+                total=progress.total,
+                report=text,
             )
         elif time.monotonic() - self._last >= SECONDS_BETWEEN_LINES or progress.done >= progress.total:
             self._last = time.monotonic()

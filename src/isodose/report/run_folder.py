@@ -1,10 +1,11 @@
-"""The folder that a command writes: results as files, the report, and ``run.json``, which says how they came."""
+"""The folder that a command writes: results as files, and ``run.json``, which says how they came about."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,18 @@ IMAGE_SUFFIX: dict[str, str] = {"mha": ".mha", "nrrd": ".nrrd", "nifti": ".nii.g
 """Formats beside DICOM that results can be written in."""
 
 
-def prepare(folder: Path, resume: bool = False) -> None:
-    """Make sure that a run may write to a folder.
+@contextmanager
+def opened(folder: Path, resume: bool = False) -> Iterator[None]:
+    """Make a folder for a run; if the run fails before it wrote anything, the folder goes again.
 
-    An earlier run's folder is accepted, and its result files are replaced when the new ones are there.
+    An earlier run's folder is accepted, and its results are replaced when the new ones are there.
+
+    Parameters
+    ----------
+    folder
+        Where the run is to write.
+    resume
+        Whether the folder must hold an interrupted run.
 
     Raises
     ------
@@ -41,22 +50,33 @@ def prepare(folder: Path, resume: bool = False) -> None:
     OutputError
         If it cannot be made.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError("--out", f"{folder}, which is a file", "a folder")
-    if folder.is_dir() and any(folder.iterdir()):
-        known = (folder / RUN_FILE).exists() or (folder / CHECKPOINT_FILE).exists()
-        if not known:
-            raise InputError("--out", f"{folder}, which holds other files", "a new folder, or that of an earlier run")
-    if resume and not (folder / CHECKPOINT_FILE).exists():
-        raise InputError("--resume", f"no {CHECKPOINT_FILE} in {folder}", "the folder of an interrupted run")
     try:
+        content = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+        if content and not content & {RUN_FILE, CHECKPOINT_FILE}:
+            raise InputError(
+                "--out", f"{folder} with other files in it", "a new folder, or that of an earlier run"
+            )
+        if resume and CHECKPOINT_FILE not in content:
+            raise InputError(
+                "--resume", f"no {CHECKPOINT_FILE} in {folder}", "the folder of an interrupted run"
+            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: could not be made ({error.strerror})") from error
+        raise OutputError(f"{folder}: no folder for results ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def write_results(
-    folder: Path, patient: Patient, plan: Plan, dose: Dose, formats: tuple[str, ...] = ("dicom",), plan_uid: str = ""
+    folder: Path,
+    patient: Patient,
+    plan: Plan,
+    dose: Dose,
+    formats: tuple[str, ...] = ("dicom",),
+    plan_uid: str = "",
 ) -> list[str]:
     """Write every quantity of a dose, its uncertainty and its spectra.
 
@@ -95,7 +115,15 @@ def write_results(
             volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
             text = f"standard uncertainty of {text}"
             names += _write(
-                folder, f"{stem}_uncertainty", volume, patient.identity, additive, text, formats, plan_uid, error=True
+                folder,
+                f"{stem}_uncertainty",
+                volume,
+                patient.identity,
+                additive,
+                text,
+                formats,
+                plan_uid,
+                error=True,
             )
     for quantity, spectra in dose.spectra.items():
         names.append(f"{quantity.key}.npz")

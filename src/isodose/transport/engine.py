@@ -21,8 +21,9 @@ from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
 from isodose.patient.grid import Grid
-from isodose.patient.hounsfield import HounsfieldCalibration, schneider
+from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
+from isodose.patient.volume import Volume
 from isodose.plan.plan import Plan
 from isodose.transport import checkpoint
 from isodose.transport.geometry import Geometry, geometry
@@ -65,7 +66,7 @@ class MonteCarlo:
     machine
         Machine or its name; the plan's by default.
     calibration
-        Hounsfield calibration; Schneider's by default.
+        Hounsfield calibration; the one that the patient names by default.
     spectrum_margin_mm
         Spectra are scored in voxels up to this far, laterally, from a beam's outermost spots.
     energy_edges_mev
@@ -126,9 +127,9 @@ class MonteCarlo:
         """
         started = time.perf_counter()
         machine = self._machine(plan)
-        calibration = self.calibration or schneider()
+        calibration = self.calibration or calibration_of(patient.calibration)
         grid = patient.grid if self.spacing_mm is None else patient.grid.resampled(self.spacing_mm)
-        tissue = calibration.tissue(patient.ct.on(grid, outside=-1000.0))
+        tissue = calibration.tissue(_body(patient).on(grid, outside=_AIR_HU))
         tables, rows, row_of = transport_tables((*tissue.materials, *shifter_materials(plan)), tissue.material)
         box = geometry(grid, tissue.density, rows)
         source = plan_source(plan, machine, patient, np.array(grid.lower_mm), row_of)
@@ -171,6 +172,17 @@ class MonteCarlo:
             "processor": platform.processor() or platform.machine(),
             "models": "delta electrons local; neutrons and photons not transported",
         }
+
+
+_AIR_HU = -1000.0
+
+
+def _body(patient: Patient) -> Volume:
+    """CT with air outside the external contour, where there is one: couch and clothing are not the patient."""
+    if patient.external is None:
+        return patient.ct
+    outside = patient.external.occupancy <= 0.0
+    return Volume(patient.grid, np.where(outside, np.float32(_AIR_HU), patient.ct.values))
 
 
 _SPECTRA = {Quantity.TRACK_LENGTH: TRACK_LENGTH, Quantity.CURRENT: CURRENT}
@@ -224,6 +236,9 @@ class _Run:
         self.earlier_budget = np.zeros(BUDGET)
         self.stop = np.zeros(1, dtype=np.uint8)
         self.seconds = 0.0
+        self.piece = 200 * threads
+        self.reported = -PIECE_SECONDS
+        self.uncertainty = float("nan")
 
     @property
     def done(self) -> int:
@@ -246,6 +261,7 @@ class _Run:
         if engine.resume and path is not None and path.exists():
             state = checkpoint.load(path, identity, self.sums, self.spectra)
             self.earlier_budget = np.array(state["budget"])
+            self.uncertainty = self.sums.relative_uncertainty()
             self.seconds = state["seconds"]
         begun = time.perf_counter() - self.seconds
         partial = False
@@ -270,21 +286,20 @@ class _Run:
         return (
             wanted is not None
             and self.sums.batches >= FEWEST_BATCHES
-            and self.sums.relative_uncertainty() <= wanted
+            and self.uncertainty <= wanted
         )
 
     def _batch(self, pool: ThreadPoolExecutor, begun: float) -> None:
         """One batch in pieces of about a second; a batch that is interrupted leaves no trace."""
         first = self.done
-        begin, piece = 0, max(1, min(self.batch_size, 200 * len(self.scorers)))
+        begin = 0
         self.budgets[:] = 0.0
         try:
             while begin < self.batch_size:
-                end = min(begin + piece, self.batch_size)
+                end = min(begin + self.piece, self.batch_size)
                 clock = time.perf_counter()
                 self._piece(pool, first, begin, end)
-                spent = max(time.perf_counter() - clock, 1e-6)
-                piece = self._next_piece(end - begin, spent)
+                self._fit_piece(end - begin, max(time.perf_counter() - clock, 1e-6))
                 begin = end
                 self._report(first + end, begun)
         except BaseException:
@@ -298,15 +313,17 @@ class _Run:
             self.spectra.empty_tables([s.spectrum for s in self.scorers])
             self.spectra.close_batch(self.batch_size)
         self.sums.take(self.parts, self.batch_size)
+        self.uncertainty = self.sums.relative_uncertainty()
 
-    def _next_piece(self, piece: int, seconds: float) -> int:
+    def _fit_piece(self, piece: int, seconds: float) -> None:
+        """Choose the next piece for the aimed time, and small enough not to fill the spectrum tables."""
         wanted = piece * min(PIECE_SECONDS / seconds, 4.0)
         if self.spectra is not None:
             tables = [s.spectrum for s in self.scorers]
             filled = max(int(t.used[0]) for t in tables)
             wanted = min(wanted, piece * FULL * TABLE_SIZE / max(filled, 1))
             self.spectra.empty_tables(tables)
-        return max(1, int(wanted))
+        self.piece = max(1, int(wanted))
 
     def _piece(self, pool: ThreadPoolExecutor, first: int, begin: int, end: int) -> None:
         threads = len(self.scorers)
@@ -338,11 +355,12 @@ class _Run:
             job.result()
 
     def _report(self, done: int, begun: float) -> None:
-        if self.engine.progress is None:
-            return
-        total = self.batches * self.batch_size
         elapsed = time.perf_counter() - begun
-        uncertainty = self.sums.relative_uncertainty()
+        total = self.batches * self.batch_size
+        if self.engine.progress is None or (elapsed - self.reported < 0.5 * PIECE_SECONDS and done < total):
+            return
+        self.reported = elapsed
+        uncertainty = self.uncertainty
         remaining = elapsed * (total - done) / max(done, 1)
         if self.engine.uncertainty is not None and uncertainty > 0.0:
             needed = done * (uncertainty / self.engine.uncertainty) ** 2

@@ -2,8 +2,8 @@
 
 The first ten classes and the energies to 3000 MeV are those of the cluster-dose paper (Schwarze et al.), whose bins
 are given by their centres: 84 of them, in total kinetic energy; edges lie midway. Beyond, bins of 100 MeV go on to the
-energy of a 430 MeV/u oxygen ion. The light ions between helium and boron, and nitrogen and oxygen, have classes of
-their own.
+energy of a 430 MeV/u oxygen ion. Lithium, beryllium, nitrogen and oxygen have a class for each element, and the rare isotopes
+of helium, boron and carbon one each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from isodose.physics.species import SPECIES
 PAPER_CLASSES = ("C12", "C11", "C10", "B11", "B10", "p", "He4", "He3", "t", "d")
 """The ten classes of the cluster-dose paper."""
 
-CLASSES = (*PAPER_CLASSES, "Li", "Be", "N", "O", "other")
+CLASSES = (*PAPER_CLASSES, "Li", "Be", "N", "O", "He6", "B8", "C13", "C14")
 """All classes, in the order of spectra."""
 
 _BY_CHARGE = {3: "Li", 4: "Be", 7: "N", 8: "O"}
@@ -45,5 +45,5 @@ def default_energy_edges_mev() -> NDArray[np.float64]:
 
 def class_of_species() -> NDArray[np.int64]:
     """Class by species index."""
-    names = [s.name if s.name in CLASSES else _BY_CHARGE.get(s.charge, "other") for s in SPECIES]
+    names = [_BY_CHARGE.get(s.charge, s.name) for s in SPECIES]
     return np.array([CLASSES.index(name) for name in names], dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +74,16 @@ class Anatomy:
         Of the patient.
     extent_mm
         Extent of the CT (x, y, z), centred on the origin.
-    layers
-        Painted in order over air.
     external
         Outline of the body; regions are kept inside it.
+    surface
+        Layers painted first, in order, over air: skin and what lies under it.
+    layers
+        Painted in order, within ``interior`` only.
+    interior
+        The body without its skin.
+    openings
+        Painted last and anywhere: cavities that open to the outside.
     regions
         What is delineated beside the outline.
     warp
@@ -88,12 +94,15 @@ class Anatomy:
 
     name: str
     extent_mm: tuple[float, float, float]
-    layers: Sequence[Layer]
     external: Shape
+    surface: Sequence[Layer]
+    interior: Shape
+    layers: Sequence[Layer]
+    openings: Sequence[Layer]
     regions: Sequence[Region]
     warp: StandingWaves
-    noise_hu: float = 9.0
-    seed: int = field(default=0)
+    noise_hu: float = 7.0
+    seed: int = 0
 
 
 def grid_of(extent_mm: tuple[float, float, float], spacing_mm: tuple[float, float, float]) -> Grid:
@@ -120,7 +129,9 @@ def render(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Patient:
         rows = slice(first, min(first + thickness, z.size))
         points = Field(x, y, z[rows], anatomy.warp)
         coarse, fine, noise = (t.values((x, y, z[rows]), spacing_mm) for t in textures)
-        hu = _painted(anatomy.layers, points, coarse, fine, edge)
+        hu = np.full(points.shape, AIR_HU, dtype=np.float32)
+        for layers, within in _passes(anatomy):
+            _paint(hu, layers, within, points, (coarse, fine), edge)
         # The noise of a CT is larger along dense rays; air outside the body is dark and quiet.
         hu += anatomy.noise_hu * 1.4 * noise * np.where(hu < -950.0, np.float32(0.4), np.float32(1.0))
         np.clip(np.rint(hu, out=hu), -1024.0, 3071.0, out=ct[rows])
@@ -130,7 +141,8 @@ def render(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Patient:
         for occupancy in filled[1:]:
             np.minimum(occupancy[rows], filled[0][rows], out=occupancy[rows])
     structures = {
-        r.name: Structure(r.name, r.role, grid, o, colour=r.colour) for r, o in zip(regions, filled, strict=True)
+        r.name: Structure(r.name, r.role, grid, o, colour=r.colour)
+        for r, o in zip(regions, filled, strict=True)
     }
     return Patient(anatomy.name, Volume(grid, ct), structures)
 
@@ -141,16 +153,24 @@ def occupancy_of(points: Field, shape: Shape, edge: np.float32) -> tuple[Box, ND
     return box, np.clip(np.float32(0.5) - distance / edge, 0, 1)
 
 
-def _painted(
+def _passes(anatomy: Anatomy) -> tuple[tuple[Sequence[Layer], Shape | None], ...]:
+    return (anatomy.surface, None), (anatomy.layers, anatomy.interior), (anatomy.openings, None)
+
+
+def _paint(
+    hu: NDArray[np.float32],
     layers: Sequence[Layer],
+    within: Shape | None,
     points: Field,
-    coarse: NDArray[np.float32],
-    fine: NDArray[np.float32],
+    grains: tuple[NDArray[np.float32], NDArray[np.float32]],
     edge: np.float32,
-) -> NDArray[np.float32]:
-    hu = np.full(points.shape, AIR_HU, dtype=np.float32)
+) -> None:
+    """Paint layers in order over a block, mixing in voxels that a surface cuts."""
     for layer in layers:
         box, part = occupancy_of(points, layer.shape, edge)
+        if within is not None:
+            limit = np.clip(np.float32(0.5) - points.distance_on(within, box) / edge, 0, 1)
+            part = np.minimum(part, limit)
         touched = np.flatnonzero(part.any(axis=(0, 2))), np.flatnonzero(part.any(axis=(0, 1)))
         if touched[0].size == 0:
             continue
@@ -165,12 +185,11 @@ def _painted(
             inner, _ = overlap(box, tight)
             depth = -points.distance(layer.shape)[1][inner]
             value: NDArray[np.float32] | np.float32 = layer.hu(
-                Block(points, tight, depth, coarse[tight], fine[tight])
+                Block(points, tight, depth, grains[0][tight], grains[1][tight])
             )
         else:
             value = np.float32(layer.hu)
         hu[tight] += part * (value - hu[tight])
-    return hu
 
 
 def grained(hu: float, coarse: float = 0.0, fine: float = 0.0) -> Tone:
@@ -178,15 +197,14 @@ def grained(hu: float, coarse: float = 0.0, fine: float = 0.0) -> Tone:
 
     def tone(block: Block) -> NDArray[np.float32]:
         return np.asarray(
-            np.float32(hu) + np.float32(coarse) * block.coarse + np.float32(fine) * block.fine, dtype=np.float32
+            np.float32(hu) + np.float32(coarse) * block.coarse + np.float32(fine) * block.fine,
+            dtype=np.float32,
         )
 
     return tone
 
 
-def muscle_with_fat_planes(
-    muscle_hu: float = 55.0, fat_hu: float = -90.0, plane_width: float = 0.22
-) -> Tone:
+def muscle_with_fat_planes(muscle_hu: float = 55.0, fat_hu: float = -90.0, plane_width: float = 0.22) -> Tone:
     """Muscle bellies parted by thin planes of fat, where the coarse grain changes sign."""
 
     def tone(block: Block) -> NDArray[np.float32]:

@@ -26,11 +26,17 @@ _REACH_MM = 10.0
 class Warp(Protocol):
     """Maps coordinates (broadcastable ``[z, y, x]``) to those of the undeformed anatomy.
 
-    ``scale`` is its mean stretch along (x, y, z), ``slack_mm`` how far points move beyond that.
+    ``scale`` is its mean stretch along (x, y, z) about ``centre_mm``, the point of the undeformed anatomy that comes to
+    the origin; ``slack_mm`` is how far points move beyond that.
     """
 
     scale: NDArray[np.float64]
-    slack_mm: float
+    centre_mm: tuple[float, float, float]
+
+    @property
+    def slack_mm(self) -> float:
+        """Largest displacement along an axis."""
+        ...
 
     def __call__(self, x: Distances, y: Distances, z: Distances) -> tuple[Distances, Distances, Distances]:
         """Coordinates of the undeformed anatomy."""
@@ -57,8 +63,8 @@ class Field:
         z = z_mm.astype(np.float32)[:, None, None]
         self.shape = (z_mm.size, y_mm.size, x_mm.size)
         self.x, self.y, self.z = warp(x, y, z)
-        self.straight_z = z / np.float32(warp.scale[2])
-        self._scale, self._slack = warp.scale, warp.slack_mm
+        self.straight_z = z / np.float32(warp.scale[2]) + np.float32(warp.centre_mm[2])
+        self._scale, self._slack, self._centre = warp.scale, warp.slack_mm, np.asarray(warp.centre_mm)
         self._known: dict[int, tuple[Shape, Box, Distances]] = {}
 
     def box(self, shape: Shape) -> Box:
@@ -66,7 +72,10 @@ class Field:
         slices = []
         reach = shape.reach_mm + self._slack
         for axis, low, high in zip(
-            self.axes, shape.lower * self._scale - reach, shape.upper * self._scale + reach, strict=True
+            self.axes,
+            (shape.lower - self._centre) * self._scale - reach,
+            (shape.upper - self._centre) * self._scale + reach,
+            strict=True,
         ):
             first = int(np.searchsorted(axis, low))
             last = int(np.searchsorted(axis, high, side="right"))

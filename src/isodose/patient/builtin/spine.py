@@ -66,7 +66,7 @@ class Vertebra:
             tip = (x + side * self.transverse, y + 3.0, z)
             parts.append(Tube([ring[1], tip], (3.8, 3.4), stretch=(1.0, 1.0, 1.2)))
         tip = (x, y + r + 4.0 + self.spinous, z - 3.0 - self.spinous_drop)
-        parts.append(Tube([(x, y + r + 4.0, z - 3.0), tip], (3.0, 3.6), stretch=(1.0, 1.0, 1.8)))
+        parts.append(Tube([(x, y + r + 4.0, z - 3.0), tip], (2.6, 3.2), stretch=(1.0, 1.0, 1.7)))
         return Union(parts)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+SIDES = (1.0, -1.0)
+"""Left and right of the patient: the sign of x."""
+
 
 class Variation:
     """Seeded draws around the mean of a population, cut at two standard deviations."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ class StandingWaves:
         Of each wave.
     scale
         Stretch along (x, y, z) about the origin.
+    centre_mm
+        Point of the undeformed anatomy that comes to lie at the origin, but for the waves.
     waves
         Wave numbers and phases, ``(3 directions, n waves, 3 axes, 2)``, in 1/mm and radian.
     """
@@ -27,6 +29,7 @@ class StandingWaves:
     amplitude_mm: float
     waves: NDArray[np.float64]
     scale: NDArray[np.float64]
+    centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @classmethod
     def random(
@@ -41,6 +44,10 @@ class StandingWaves:
         waves[..., 0] = 2 * np.pi / rng.uniform(shortest_mm, 2.5 * shortest_mm, (3, 3, 3))
         waves[..., 1] = rng.uniform(0, 2 * np.pi, (3, 3, 3))
         return cls(amplitude_mm, waves, np.asarray(scale, dtype=np.float64))
+
+    def moved(self, centre_mm: tuple[float, float, float]) -> StandingWaves:
+        """The same displacement with another point of the anatomy at the origin."""
+        return replace(self, centre_mm=centre_mm)
 
     @property
     def slack_mm(self) -> float:
@@ -58,6 +65,10 @@ class StandingWaves:
                     * np.sin(y * wave[1, 0] + wave[1, 1])
                     * np.sin(x * wave[0, 0] + wave[0, 1])
                 ).astype(np.float32)
-            bent = straight / np.float32(self.scale[direction]) + np.float32(self.amplitude_mm) * bend
+            bent = (
+                straight / np.float32(self.scale[direction])
+                + np.float32(self.centre_mm[direction])
+                + np.float32(self.amplitude_mm) * bend
+            )
             out.append(bent.astype(np.float32))
         return out[0], out[1], out[2]

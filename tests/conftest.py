@@ -28,7 +28,7 @@ def _ellipsoid(grid: Grid, centre, radii) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def patient() -> Patient:
+def head() -> Patient:
     grid = Grid((-95, -115, -80), (3, 3, 4), (40, 76, 64))
     body = _ellipsoid(grid, (0, 0, 0), (80, 100, 90))
     skull = body - _ellipsoid(grid, (0, 0, 0), (73, 93, 83))
@@ -47,26 +47,26 @@ def patient() -> Patient:
 
 
 @pytest.fixture(scope="session")
-def plan() -> Plan:
+def two_fields() -> Plan:
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-20.0, 21, 5), np.arange(-20.0, 21, 5)))
     layers = tuple(
         Layer(e, Spots(x, y, np.full(x.size, 1e5 * (1 + (e - 150) / 10)))) for e in range(150, 191, 10)
     )
-    beams = tuple(Beam(f"G{g}", g, 0.0, (0.0, -25.0, 0.0), layers) for g in (90.0, 270.0))
+    beams = tuple(Beam(f"G{g:g}", g, 0.0, (0.0, -25.0, 0.0), layers) for g in (90.0, 270.0))
     return Plan(
         "two fields", "carbon", "generic_carbon", beams, prescription_gy=PRESCRIPTION_GY, target="ptv"
     )
 
 
 @pytest.fixture(scope="session")
-def dose(patient: Patient) -> Dose:
-    grid = patient.grid.resampled((3, 3, 3))
+def two_field_dose(head: Patient) -> Dose:
+    grid = head.grid.resampled((3, 3, 3))
     x, y, z = (grid.axis_mm(a) for a in "xyz")
     shape = np.exp(-(((y[None, :, None] + 25) / 22.0) ** 4) - (z[:, None, None] / 27.0) ** 4)
     depth = 0.5 + 0.5 * np.exp(-((x / 26.0) ** 6))
     rng = np.random.default_rng(3)
     noise = 1.0 + 0.01 * rng.standard_normal(grid.shape)
-    body = patient.structures["body"]
+    body = head.structures["body"]
     body = Volume(body.grid, body.occupancy).on(grid).values > 0.5
     gy = (PRESCRIPTION_GY * shape * depth * noise * body).astype(np.float32)
     letd = (13.0 + 35.0 * (np.abs(x) / 80.0) * np.ones_like(gy)).astype(np.float32) * (gy > 0.01)

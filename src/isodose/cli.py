@@ -1,0 +1,412 @@
+"""The command line: one function a verb. Rooms are imported when a verb runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from isodose import __version__
+from isodose.errors import InputError, IsodoseError, IsodoseWarning
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from isodose.dose.dose import Dose
+    from isodose.evaluate.gamma import GammaCriteria
+    from isodose.patient.patient import Patient
+    from isodose.plan.plan import Plan
+
+app = typer.Typer(
+    name="isodose",
+    help="Ion-therapy dose, from a CT and a plan to a report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+BAD_INPUT = 2
+"""Exit code after an input that cannot be used."""
+
+
+class Ion(StrEnum):
+    """What beams are made of."""
+
+    PROTON = "proton"
+    HELIUM = "helium"
+    CARBON = "carbon"
+    OXYGEN = "oxygen"
+
+
+class Format(StrEnum):
+    """File formats of results."""
+
+    DICOM = "dicom"
+    MHA = "mha"
+    NRRD = "nrrd"
+    NIFTI = "nifti"
+
+
+PatientArgument = Annotated[
+    str, typer.Argument(metavar="PATIENT", help="DICOM folder, OpenKBP folder, or a built-in patient's name.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for the results.", show_default="a new one")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the random numbers; the same seed gives the same result.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads.", show_default="all processors")]
+Histories = Annotated[
+    int | None, typer.Option(help="Primary particles to follow.", show_default="the engine's")
+]
+Gantry = Annotated[
+    list[float], typer.Option(help="Gantry angle of a beam, degrees (IEC); repeat for more beams.")
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"isodose {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Examples:\n\n`isodose demo`\n\n`isodose demo --patient thorax --ion proton --gantry 0`")
+def demo(
+    patient: Annotated[str, typer.Option(help="A built-in patient.")] = "head",
+    ion: Annotated[Ion, typer.Option(help="What the beams are made of.")] = Ion.CARBON,
+    gantry: Gantry = [90.0, 270.0],  # noqa: B006  (typer reads the default, nobody changes it)
+    spacing: Annotated[float, typer.Option(help="Voxel size of the dose, mm.")] = 3.0,
+    histories: Histories = 150_000,
+    seed: Seed = 0,
+    threads: Threads = None,
+    out: Out = None,
+) -> None:
+    """Plan, compute and report on a built-in patient."""
+    from rich.console import Console
+
+    import isodose
+    from isodose.patient.load import write_patient_dicom
+    from isodose.plan.dicom_ion_plan import write_ion_plan
+    from isodose.report import run_folder
+
+    folder = _folder(out, "demo")
+    console = Console(highlight=False)
+    console.print(f"[bold]1. Patient[/bold]: {patient}, built from shapes with seed {seed}")
+    person = isodose.builtin_patient(patient, seed=seed)
+    target = person.targets[0]
+    console.print(
+        f"   {len(person.structures)} structures; target {target.name}, {target.volume_cm3:.0f} cm3"
+    )
+    console.print(
+        f"[bold]2. Plan[/bold]: {ion.value}, gantry {', '.join(f'{g:g}' for g in gantry)} degrees, 2 Gy"
+    )
+    plan = isodose.simple_plan(
+        person, target.name, ion.value, gantry_angles_deg=tuple(gantry), prescription_gy=2.0
+    )
+    spots = sum(beam.spot_count for beam in plan.beams)
+    console.print(f"   {sum(len(b.layers) for b in plan.beams)} energy layers, {spots} spots")
+    console.print(
+        "[bold]3. Dose[/bold]: Monte Carlo; the first run on a machine compiles it, which takes a while"
+    )
+    settings = {"histories": histories, "seed": seed, "threads": threads, "spacing_mm": spacing}
+    inputs = {"patient": patient, "plan": "simple_plan"}
+    with run_folder.opened(folder):
+        result, page = _compute(
+            console, folder, "demo", person, plan, ["letd"], "montecarlo", settings, inputs
+        )
+        dicom = folder / "dicom"
+        shutil.rmtree(dicom, ignore_errors=True)  # of an earlier demo in the same folder
+        write_patient_dicom(person, dicom)
+        write_ion_plan(plan, dicom / "RTIONPLAN.dcm", person)
+    console.print(f"   patient and plan as DICOM: {dicom}", soft_wrap=True)
+    console.print("[bold]Next[/bold], for example:")
+    console.print(f"   isodose dose {dicom} {dicom / 'RTIONPLAN.dcm'} --spacing 2 --uncertainty 1 --out run1")
+    console.print(f"   isodose compare {folder} run1 --gamma 2/2", soft_wrap=True)
+    _say_result(console, result, page, folder)
+
+
+@app.command(
+    epilog=(
+        "Examples:\n\n`isodose dose head plan.dcm --histories 1000000`\n\n"
+        "`isodose dose ct_folder/ plan.dcm --quantity letd --uncertainty 1 --spacing 2 --out run1`\n\n"
+        "`isodose dose ct_folder/ plan.dcm --quantity letd --uncertainty 1 --spacing 2 --out run1 --resume`"
+    )
+)
+def dose(
+    patient: PatientArgument,
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="RT Ion Plan (DICOM) or plan in YAML.")],
+    engine: Annotated[str, typer.Option(help="Engine, by the name it is registered under.")] = "montecarlo",
+    quantity: Annotated[
+        list[str],
+        typer.Option(help="What to compute beside the dose: letd, lett, dose_to_water, fluence, ..."),
+    ] = [],  # noqa: B006
+    machine: Annotated[
+        str | None, typer.Option(help="Machine: a name or a YAML file.", show_default="the plan's")
+    ] = None,
+    histories: Histories = None,
+    uncertainty: Annotated[
+        float | None, typer.Option(help="Stop at this mean uncertainty above half of the maximum, percent.")
+    ] = None,
+    spacing: Annotated[
+        float | None, typer.Option(help="Voxel size of the dose, mm.", show_default="the CT's")
+    ] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    out: Out = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in --out.")] = False,
+    format: Annotated[  # noqa: A002  (the name of the option)
+        list[Format], typer.Option(help="File format of the results; repeat for more.")
+    ] = [Format.DICOM],  # noqa: B006
+) -> None:
+    """Compute the dose of a plan in a patient."""
+    from rich.console import Console
+
+    from isodose.machine.machine_file import machine as machine_of
+    from isodose.patient.load import load_patient
+    from isodose.plan.load import load_plan
+    from isodose.report import run_folder
+
+    if resume and out is None:
+        raise InputError("--resume", "no --out", "the folder of the run to go on with, as --out")
+    folder = _folder(out, "dose")
+    console = Console(highlight=False)
+    chosen = None if machine is None else machine_of(machine)
+    what, person = load_plan(plan, chosen), load_patient(patient)
+    part = None if uncertainty is None else uncertainty / 100.0
+    settings = {
+        "histories": histories,
+        "uncertainty": part,
+        "seed": seed,
+        "threads": threads,
+        "spacing_mm": spacing,
+    }
+    settings |= {"machine": chosen, "resume": resume or None}
+    inputs = {"patient": patient, "plan": str(plan), "machine": machine or what.machine}
+    with run_folder.opened(folder, resume):
+        result, page = _compute(
+            console, folder, "dose", person, what, quantity, engine, settings, inputs, tuple(format)
+        )
+    _say_result(console, result, page, folder)
+
+
+@app.command(
+    epilog=(
+        "Examples:\n\n`isodose plan head --ion carbon --gantry 90 --gantry 270 --out plan.dcm`"
+        "\n\n`isodose plan ct_folder/ --target PTV70 --gantry 0 --dose 2 --out plan.yaml`"
+    )
+)
+def plan(
+    patient: PatientArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .dcm (RT Ion Plan) or .yaml.")],
+    target: Annotated[
+        str | None, typer.Option(help="Structure to cover.", show_default="the first target")
+    ] = None,
+    ion: Annotated[Ion, typer.Option(help="What the beams are made of.")] = Ion.PROTON,
+    gantry: Gantry = [0.0],  # noqa: B006
+    dose: Annotated[float, typer.Option(help="Prescribed physical dose per fraction, Gy.")] = 2.0,
+    fractions: Annotated[int, typer.Option(min=1, help="Number of fractions.")] = 1,
+    machine: Annotated[
+        str | None, typer.Option(help="Machine: a name or a YAML file.", show_default="the ion's generic one")
+    ] = None,
+) -> None:
+    """Place spots over a target and give them the analytic weights of a flat spread-out Bragg peak."""
+    import isodose
+    from isodose.plan.dicom_ion_plan import write_ion_plan
+    from isodose.plan.yaml_plan import write_plan
+
+    if out.suffix.lower() not in (".dcm", ".yaml", ".yml"):
+        raise InputError("--out", out.name, "a file that ends in .dcm or .yaml")
+    person = isodose.load_patient(patient)
+    wanted = target or next((s.name for s in person.targets), None)
+    if wanted is None:
+        raise InputError("--target", "nothing", f"one of {', '.join(person.structures) or '(no structures)'}")
+    made = isodose.simple_plan(
+        person, wanted, ion.value, gantry_angles_deg=tuple(gantry), prescription_gy=dose
+    )
+    if out.suffix.lower() == ".dcm":
+        write_ion_plan(made, out, person)
+    else:
+        write_plan(made, out)
+    spots = sum(beam.spot_count for beam in made.beams)
+    typer.echo(f"{out}: {len(made.beams)} beams, {spots} spots, {made.particles:.3g} particles per fraction")
+
+
+@app.command(
+    epilog=(
+        "Examples:\n\n`isodose compare reference_run/ other_run/ --gamma 2/2 --gamma 1/1`\n\n"
+        "`isodose compare tps.dcm run/dose.dcm --gamma 2/1 --patient ct_folder/`"
+    )
+)
+def compare(
+    reference: Annotated[Path, typer.Argument(metavar="A", help="Reference: RTDOSE, image or run folder.")],
+    evaluation: Annotated[Path, typer.Argument(metavar="B", help="Evaluated dose: the same kinds.")],
+    gamma: Annotated[list[str], typer.Option(help="Criteria as percent/mm; repeat for more.")] = ["2/2"],  # noqa: B006
+    local: Annotated[bool, typer.Option("--local", help="Dose difference relative to each point.")] = False,
+    threshold: Annotated[float, typer.Option(help="Lowest dose that counts, percent of the maximum.")] = 10.0,
+    patient: Annotated[
+        str | None,
+        typer.Option(help="CT and structures to show.", show_default="that of run A, if it is one"),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Compare a dose with a reference: gamma, differences, DVH, profiles."""
+    from isodose.evaluate.comparison import compare as compare_doses
+    from isodose.patient.load import load_patient
+    from isodose.report import run_folder
+    from isodose.report.comparison import write_comparison
+
+    started = datetime.now(UTC)
+    criteria = tuple(_criteria(text, local, threshold) for text in gamma)
+    folder = _folder(out, "compare")
+    if patient is None and (reference / run_folder.RUN_FILE).exists():
+        patient = run_folder.read_record(reference)["inputs"].get("patient")
+    person = None if patient is None else load_patient(patient)
+    result = compare_doses(_dose_volume(reference), _dose_volume(evaluation), criteria)
+    inputs = {"reference": str(reference), "evaluation": str(evaluation), "patient": patient}
+    options = {"gamma": gamma, "local": local, "threshold_percent": threshold}
+    numbers = {str(g.criteria): g.pass_rate for g in result.gammas}
+    with run_folder.opened(folder):
+        labels = (reference.resolve().name, evaluation.resolve().name)
+        page = write_comparison(folder, result, person, labels, {**inputs, **options})
+        outcome = {"gamma_pass_percent": numbers}
+        run_folder.write_record(folder, "compare", inputs, options, started, [page.name], outcome)
+    for name, rate in numbers.items():
+        typer.echo(f"gamma {name}: {rate:.2f} % pass")
+    typer.echo(f"mean difference above half of the maximum: {result.mean_difference_percent:+.2f} %")
+    typer.echo(f"report: {page}")
+
+
+def _compute(
+    console: Console,
+    folder: Path,
+    verb: str,
+    patient: Patient,
+    plan: Plan,
+    quantities: list[str],
+    engine: str,
+    settings: dict[str, Any],
+    inputs: dict[str, Any],
+    formats: tuple[Format, ...] = (Format.DICOM,),
+) -> tuple[Dose, Path]:
+    """Compute, and write everything into the folder."""
+    from isodose.dose.compute import compute_dose
+    from isodose.report import run_folder
+    from isodose.report.html import write_report
+    from isodose.report.progress_line import progress_line
+
+    started = datetime.now(UTC)
+    given = {key: value for key, value in settings.items() if value is not None}
+    with progress_line(console) as line:
+        keeping = {"checkpoint": folder / run_folder.CHECKPOINT_FILE, "progress": line}
+        result = compute_dose(patient, plan, quantities, engine, **given, **keeping)
+    with _uninterrupted():
+        uid = plan.metadata.get("sop_instance_uid", "")
+        files = run_folder.write_results(folder, patient, plan, result, tuple(f.value for f in formats), uid)
+        page = write_report(folder, patient, plan, result)
+        options = {key: str(value) if key == "machine" else value for key, value in given.items()}
+        options |= {"engine": engine, "quantities": [q.key for q in result.values]}
+        run_folder.write_record(
+            folder, verb, inputs, options, started, [*files, page.name], result.provenance
+        )
+    return result, page
+
+
+def _say_result(console: Console, dose: Dose, page: Path, folder: Path) -> None:
+    from isodose.report.tables import mean_uncertainty_percent
+
+    uncertainty = mean_uncertainty_percent(dose)
+    if uncertainty is not None:
+        histories = int(dose.provenance.get("histories", 0))
+        console.print(
+            f"   {histories:,} histories, mean uncertainty {uncertainty:.2f} %".replace(",", " ", 1)
+        )
+    console.print(f"Report: {page}", soft_wrap=True)
+    if dose.provenance.get("partial"):
+        console.print("Interrupted: the result is partial. The same command with", soft_wrap=True)
+        console.print(f"  --out {folder} --resume", soft_wrap=True)
+        console.print("goes on where it stopped.")
+        raise typer.Exit(INTERRUPTED)
+
+
+class _uninterrupted:  # noqa: N801  (read as a statement)
+    """Ctrl-C waits while results are written."""
+
+    def __enter__(self) -> None:
+        self._before: Any = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+
+def _folder(out: Path | None, verb: str) -> Path:
+    """Folder of the results: the one asked for, or a new one that says verb and time."""
+    return out or Path(f"isodose-{verb}-{datetime.now():%Y%m%d-%H%M%S}")
+
+
+def _criteria(text: str, local: bool, threshold: float) -> GammaCriteria:
+    from isodose.evaluate.gamma import GammaCriteria
+
+    try:
+        percent, distance = (float(part) for part in text.split("/"))
+    except ValueError:
+        raise InputError("--gamma", repr(text), "percent/mm, such as 2/1") from None
+    return GammaCriteria(percent, distance, threshold, local)
+
+
+def _dose_volume(path: Path) -> Any:
+    """Dose in Gy of a file or a run's folder."""
+    from isodose.patient.dicom_dose import DoseUnits, read_dose
+    from isodose.patient.images import READABLE, has_suffix, read_image
+    from isodose.report.run_folder import dose_file
+
+    file = dose_file(path)
+    if has_suffix(file, READABLE):
+        return read_image(file)
+    found = read_dose(file)
+    if found.units is not DoseUnits.GY:
+        raise InputError("DoseUnits", found.units, "GY", file)
+    return found.volume
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; an input that cannot be used ends it with one line and exit code 2."""
+    warnings.showwarning = _show_warning
+    try:
+        app(args=arguments, prog_name="isodose")
+    except IsodoseError as error:
+        print(f"isodose: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("isodose: interrupted before there was anything to write", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+_default_showwarning: Callable[..., None] = warnings.showwarning
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+    if issubclass(category, IsodoseWarning):
+        print(f"isodose: warning: {message}", file=sys.stderr)
+    else:
+        _default_showwarning(message, category, *rest, **more)

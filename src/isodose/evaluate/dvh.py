@@ -1,0 +1,152 @@
+"""Dose-volume histograms from sorted samples, without bins."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isodose.errors import InputError, IsodoseWarning
+from isodose.evaluate.solid import samples
+from isodose.patient.structure import Structure
+from isodose.patient.volume import Volume
+
+OUTSIDE_TOLERANCE = 1e-3
+"""Part of a structure outside the dose grid above which a warning is issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dvh:
+    """The distribution of a quantity in a structure.
+
+    Parameters
+    ----------
+    structure
+        Name of the structure.
+    dose_gy
+        Samples in increasing order ``(n,)``; in another unit if the volume was of another quantity.
+    volume_cm3
+        Volume of each sample ``(n,)``.
+    outside_fraction
+        Part of the structure outside the dose grid, which is counted with dose 0.
+    """
+
+    structure: str
+    dose_gy: NDArray[np.float64]
+    volume_cm3: NDArray[np.float64]
+    outside_fraction: float = 0.0
+
+    @property
+    def total_cm3(self) -> float:
+        """Volume of the structure."""
+        return float(self.volume_cm3.sum())
+
+    @property
+    def mean(self) -> float:
+        """Mean dose."""
+        return float(np.average(self.dose_gy, weights=self.volume_cm3))
+
+    @property
+    def min(self) -> float:
+        """Smallest sample."""
+        return float(self.dose_gy[0])
+
+    @property
+    def max(self) -> float:
+        """Largest sample."""
+        return float(self.dose_gy[-1])
+
+    @property
+    def near_max(self) -> float:
+        """D2, the near-maximum dose of ICRU 83."""
+        return self.d(2.0)
+
+    @property
+    def near_min(self) -> float:
+        """D98, the near-minimum dose of ICRU 83."""
+        return self.d(98.0)
+
+    def d(self, percent: float) -> float:
+        """Dose that the hottest ``percent`` of the volume receives at least (D_x)."""
+        if not 0 <= percent <= 100:
+            raise InputError("percent", percent, "a number from 0 to 100")
+        return self._hottest(percent / 100 * self.total_cm3)
+
+    def d_cc(self, volume_cm3: float) -> float:
+        """Dose that the hottest ``volume_cm3`` receive at least; not a number if the structure is smaller."""
+        if volume_cm3 < 0:
+            raise InputError("volume_cm3", volume_cm3, "a volume of at least 0")
+        return self._hottest(volume_cm3) if volume_cm3 <= self.total_cm3 else float("nan")
+
+    def _hottest(self, volume_cm3: float) -> float:
+        """Dose at a cumulative volume, linear between the middles of neighbouring samples."""
+        below = np.cumsum(self.volume_cm3) - self.volume_cm3 / 2
+        return float(np.interp(self.total_cm3 - volume_cm3, below, self.dose_gy))
+
+    def v_cc(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
+        """Volume in cm3 that receives at least each dose."""
+        below = np.concatenate([[0.0], np.cumsum(self.volume_cm3)])
+        colder = below[np.searchsorted(self.dose_gy, np.asarray(dose_gy, np.float64), side="left")]
+        return np.maximum(below[-1] - colder, 0.0)
+
+    def v(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
+        """Percent of the volume that receives at least each dose (V_x)."""
+        return 100.0 * self.v_cc(dose_gy) / self.total_cm3
+
+    def curve(self, points: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Doses from 0 to just above the maximum and the percent of the volume that receives them."""
+        dose = np.linspace(0.0, self.max * 1.02, points)
+        return dose, self.v(dose)
+
+
+def dvh(dose: Volume, structure: Structure) -> Dvh:
+    """Dose-volume histogram of a structure.
+
+    The structure is filled with about 200,000 samples whatever its size (cubes of 0.05 to 1 mm, or coarser
+    above four litres), at each of which the dose is interpolated trilinearly; it need not share the dose's
+    grid. The body is inferred from the contours where there are any (see ``isodose.evaluate.solid``), so that
+    its volume can differ from that of the structure's voxels, markedly so for bodies of few planes.
+
+    Parameters
+    ----------
+    dose
+        Dose in Gy, or another quantity.
+    structure
+        Not empty.
+
+    Returns
+    -------
+    Dvh
+        What lies outside the dose grid counts as dose 0.
+
+    Raises
+    ------
+    InputError
+        If the structure is empty.
+
+    Warns
+    -----
+    IsodoseWarning
+        If more than 0.1 % of the structure is outside the dose grid.
+    """
+    doses, volumes = [np.empty(0)], [np.empty(0)]
+    outside = 0.0
+    for portion in samples(structure):
+        doses.append(dose.sample(portion.position_mm).astype(np.float64))
+        volumes.append(portion.volume_mm3 / 1000)
+        outside += float(volumes[-1][~dose.grid.contains(portion.position_mm)].sum())
+    values, weights = np.concatenate(doses), np.concatenate(volumes)
+    if not weights.size:
+        raise InputError(f"structure {structure.name!r}", "an empty structure", "one with a volume")
+    fraction = outside / float(weights.sum())
+    if fraction > OUTSIDE_TOLERANCE:
+        warnings.warn(
+            f"structure {structure.name!r}: {100 * fraction:.1f} % of it is outside the dose grid and is "
+            "counted with dose 0",
+            IsodoseWarning,
+            stacklevel=2,
+        )
+    order = np.argsort(values, kind="stable")
+    return Dvh(structure.name, values[order], weights[order], fraction)
