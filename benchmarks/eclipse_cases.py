@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
+import SimpleITK
 from numpy.typing import NDArray
 
 from isodose.errors import IsodoseWarning
@@ -53,7 +53,7 @@ class EclipseCase:
 
 
 def breast() -> EclipseCase:
-    """The breast patient: DICOM, with the curves in the RTDOSE; prescription 14 Gy (maximum 104.86 %)."""
+    """Read the breast patient: DICOM, with the curves in the RTDOSE; prescription 14 Gy (maximum 104.86 %)."""
     folder = DATA / "eclipse_breast"
     dataset = pydicom.dcmread(folder / "rtdose.dcm")
     rows, columns = (float(v) for v in dataset.PixelSpacing)
@@ -77,10 +77,10 @@ def breast() -> EclipseCase:
 
 
 def ent() -> EclipseCase:
-    """The ENT patient: NRRD dose, outlines as VTK poly-lines, curves as a table; percent of the maximum."""
+    """Read the ENT patient: NRRD dose, VTK outlines, curves as a table; percent of the maximum."""
     folder = DATA / "eclipse_ent"
-    image = sitk.ReadImage(str(folder / "EclipseEnt_Dose.nrrd"))
-    values = sitk.GetArrayFromImage(image)
+    image = SimpleITK.ReadImage(str(folder / "EclipseEnt_Dose.nrrd"))
+    values = SimpleITK.GetArrayFromImage(image)
     dose = Volume(Grid(image.GetOrigin(), image.GetSpacing(), values.shape), values)
     structures = {}
     for file in sorted((folder / "EclipseEnt_Structures.seg").glob("*.vtp")):
@@ -135,8 +135,15 @@ def _outlines(file: Path) -> tuple[str, list[NDArray[np.float64]]]:
 
 def _array(item: ET.Element | None) -> NDArray[np.generic]:
     """Array of a VTK XML element: base64 of a header of block sizes, then base64 of zlib blocks."""
-    assert item is not None and item.text is not None
-    kinds = {"Float32": "<f4", "Float64": "<f8", "Int64": "<i8", "Int32": "<i4", "String": "u1", "UInt8": "u1"}
+    assert item is not None
+    assert item.text is not None
+    kinds = {
+        "Float32": "<f4",
+        "Float64": "<f8",
+        "Int64": "<i8",
+        "Int32": "<i4",
+        "String": "u1",
+    }
     text = "".join(item.text.split())
     (blocks,) = struct.unpack("<I", base64.b64decode(text[:8])[:4])
     length = (4 * (3 + blocks) + 2) // 3 * 4

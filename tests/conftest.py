@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from isodose.dose.dose import Dose
 from isodose.dose.quantity import Quantity
@@ -13,6 +14,10 @@ from isodose.patient.patient import Patient
 from isodose.patient.structure import Role, Structure
 from isodose.patient.volume import Volume
 from isodose.plan.plan import Beam, Layer, Plan, Spots
+
+# The first call of a kernel compiles it, which would look like a test that has become slow.
+settings.register_profile("isodose", deadline=None)
+settings.load_profile("isodose")
 
 PRESCRIPTION_GY = 2.0
 

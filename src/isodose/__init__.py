@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from isodose.patient.builtin import builtin_patient
     from isodose.patient.load import load_patient
     from isodose.plan.load import load_plan
-    from isodose.plan.spread_out_peak import simple_plan
+    from isodose.plan.simple_plan import simple_plan
     from isodose.report.html import write_report
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _HOME = {
     "compute_dose": "isodose.dose.compute",
     "load_patient": "isodose.patient.load",
     "load_plan": "isodose.plan.load",
-    "simple_plan": "isodose.plan.spread_out_peak",
+    "simple_plan": "isodose.plan.simple_plan",
     "write_report": "isodose.report.html",
 }
 

@@ -6,7 +6,8 @@ import shutil
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -120,29 +121,27 @@ def demo(
     console.print(
         f"[bold]2. Plan[/bold]: {ion.value}, gantry {', '.join(f'{g:g}' for g in gantry)} degrees, 2 Gy"
     )
-    plan = isodose.simple_plan(
-        person, target.name, ion.value, gantry_angles_deg=tuple(gantry), prescription_gy=2.0
-    )
+    plan = isodose.simple_plan(person, target.name, ion.value, gantry_angles=gantry, prescription_gy=2.0)
     spots = sum(beam.spot_count for beam in plan.beams)
     console.print(f"   {sum(len(b.layers) for b in plan.beams)} energy layers, {spots} spots")
     console.print(
         "[bold]3. Dose[/bold]: Monte Carlo; the first run on a machine compiles it, which takes a while"
     )
     settings = {"histories": histories, "seed": seed, "threads": threads, "spacing_mm": spacing}
-    inputs = {"patient": patient, "plan": "simple_plan"}
     with run_folder.opened(folder):
-        result, page = _compute(
-            console, folder, "demo", person, plan, ["letd"], "montecarlo", settings, inputs
-        )
+        run = _Run("demo", {"patient": patient, "plan": "simple_plan"}, settings, "montecarlo", ["letd"])
+        result = run.compute(console, folder, person, plan)
         dicom = folder / "dicom"
         shutil.rmtree(dicom, ignore_errors=True)  # of an earlier demo in the same folder
         write_patient_dicom(person, dicom)
-        write_ion_plan(plan, dicom / "RTIONPLAN.dcm", person)
+        uid = write_ion_plan(plan, dicom / "RTIONPLAN.dcm", person)
+        page = run.write(folder, person, plan, result, uid)
     console.print(f"   patient and plan as DICOM: {dicom}", soft_wrap=True)
     console.print("[bold]Next[/bold], for example:")
-    console.print(f"   isodose dose {dicom} {dicom / 'RTIONPLAN.dcm'} --spacing 2 --uncertainty 1 --out run1")
+    more = f"isodose dose {dicom} {dicom / 'RTIONPLAN.dcm'} --spacing 2 --uncertainty 2 --out run1"
+    console.print(f"   {more}", soft_wrap=True)
     console.print(f"   isodose compare {folder} run1 --gamma 2/2", soft_wrap=True)
-    _say_result(console, result, page, folder)
+    _close(console, result, page)
 
 
 @app.command(
@@ -193,7 +192,7 @@ def dose(
     chosen = None if machine is None else machine_of(machine)
     what, person = load_plan(plan, chosen), load_patient(patient)
     part = None if uncertainty is None else uncertainty / 100.0
-    settings = {
+    settings: dict[str, Any] = {
         "histories": histories,
         "uncertainty": part,
         "seed": seed,
@@ -203,10 +202,13 @@ def dose(
     settings |= {"machine": chosen, "resume": resume or None}
     inputs = {"patient": patient, "plan": str(plan), "machine": machine or what.machine}
     with run_folder.opened(folder, resume):
-        result, page = _compute(
-            console, folder, "dose", person, what, quantity, engine, settings, inputs, tuple(format)
-        )
-    _say_result(console, result, page, folder)
+        run = _Run("dose", inputs, settings, engine, quantity, [f.value for f in format])
+        result = run.compute(console, folder, person, what)
+        page = run.write(folder, person, what, result, what.metadata.get("sop_instance_uid", ""))
+    goes_on = (
+        f"the same command with --out {folder} --resume goes on" if result.provenance.get("partial") else ""
+    )
+    _close(console, result, page, goes_on)
 
 
 @app.command(
@@ -231,6 +233,7 @@ def plan(
 ) -> None:
     """Place spots over a target and give them the analytic weights of a flat spread-out Bragg peak."""
     import isodose
+    from isodose.machine.machine_file import machine as machine_of
     from isodose.plan.dicom_ion_plan import write_ion_plan
     from isodose.plan.yaml_plan import write_plan
 
@@ -240,11 +243,10 @@ def plan(
     wanted = target or next((s.name for s in person.targets), None)
     if wanted is None:
         raise InputError("--target", "nothing", f"one of {', '.join(person.structures) or '(no structures)'}")
-    made = isodose.simple_plan(
-        person, wanted, ion.value, gantry_angles_deg=tuple(gantry), prescription_gy=dose
-    )
+    chosen = machine_of(machine or f"generic_{ion.value}")
+    made = isodose.simple_plan(person, wanted, ion.value, chosen, gantry, dose, fractions=fractions)
     if out.suffix.lower() == ".dcm":
-        write_ion_plan(made, out, person)
+        write_ion_plan(made, out, person, machine=chosen)
     else:
         write_plan(made, out)
     spots = sum(beam.spot_count for beam in made.beams)
@@ -296,55 +298,58 @@ def compare(
     typer.echo(f"report: {page}")
 
 
-def _compute(
-    console: Console,
-    folder: Path,
-    verb: str,
-    patient: Patient,
-    plan: Plan,
-    quantities: list[str],
-    engine: str,
-    settings: dict[str, Any],
-    inputs: dict[str, Any],
-    formats: tuple[Format, ...] = (Format.DICOM,),
-) -> tuple[Dose, Path]:
-    """Compute, and write everything into the folder."""
-    from isodose.dose.compute import compute_dose
-    from isodose.report import run_folder
-    from isodose.report.html import write_report
-    from isodose.report.progress_line import progress_line
+@dataclass(frozen=True)
+class _Run:
+    """What a verb that computes was asked for."""
 
-    started = datetime.now(UTC)
-    given = {key: value for key, value in settings.items() if value is not None}
-    with progress_line(console) as line:
-        keeping = {"checkpoint": folder / run_folder.CHECKPOINT_FILE, "progress": line}
-        result = compute_dose(patient, plan, quantities, engine, **given, **keeping)
-    with _uninterrupted():
-        uid = plan.metadata.get("sop_instance_uid", "")
-        files = run_folder.write_results(folder, patient, plan, result, tuple(f.value for f in formats), uid)
-        page = write_report(folder, patient, plan, result)
-        options = {key: str(value) if key == "machine" else value for key, value in given.items()}
-        options |= {"engine": engine, "quantities": [q.key for q in result.values]}
-        run_folder.write_record(
-            folder, verb, inputs, options, started, [*files, page.name], result.provenance
-        )
-    return result, page
+    verb: str
+    inputs: dict[str, Any]
+    settings: dict[str, Any]
+    engine: str
+    quantities: list[str]
+    formats: Sequence[str] = (Format.DICOM.value,)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def compute(self, console: Console, folder: Path, patient: Patient, plan: Plan) -> Dose:
+        """Compute while showing progress; an interruption is kept in the folder."""
+        from isodose.dose.compute import compute_dose
+        from isodose.report.progress_line import progress_line
+        from isodose.report.run_folder import CHECKPOINT_FILE
+
+        given = {key: value for key, value in self.settings.items() if value is not None}
+        with progress_line(console) as line:
+            given |= {"checkpoint": folder / CHECKPOINT_FILE, "progress": line}
+            return compute_dose(patient, plan, self.quantities, self.engine, **given)
+
+    def write(self, folder: Path, patient: Patient, plan: Plan, dose: Dose, plan_uid: str) -> Path:
+        """Write results, report and record; returns the report."""
+        from isodose.report import run_folder
+        from isodose.report.html import write_report
+
+        with _uninterrupted():
+            files = run_folder.write_results(folder, patient, plan, dose, tuple(self.formats), plan_uid)
+            page = write_report(folder, patient, plan, dose)
+            options = {
+                key: value for key, value in self.settings.items() if value is not None and key != "machine"
+            }
+            options |= {"engine": self.engine, "quantities": [q.key for q in dose.values]}
+            names = [*files, page.name]
+            run_folder.write_record(
+                folder, self.verb, self.inputs, options, self.started, names, dose.provenance
+            )
+        return page
 
 
-def _say_result(console: Console, dose: Dose, page: Path, folder: Path) -> None:
+def _close(console: Console, dose: Dose, page: Path, goes_on: str = "") -> None:
+    """Say how certain the result is and where the report lies."""
     from isodose.report.tables import mean_uncertainty_percent
 
     uncertainty = mean_uncertainty_percent(dose)
     if uncertainty is not None:
-        histories = int(dose.provenance.get("histories", 0))
-        console.print(
-            f"   {histories:,} histories, mean uncertainty {uncertainty:.2f} %".replace(",", " ", 1)
-        )
+        console.print(f"Mean uncertainty above half of the maximum: {uncertainty:.2f} %")
     console.print(f"Report: {page}", soft_wrap=True)
     if dose.provenance.get("partial"):
-        console.print("Interrupted: the result is partial. The same command with", soft_wrap=True)
-        console.print(f"  --out {folder} --resume", soft_wrap=True)
-        console.print("goes on where it stopped.")
+        console.print(f"Interrupted, so the result is partial; {goes_on}".rstrip("; "), soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
 
 

@@ -56,7 +56,7 @@ def test_overlapping_contours_are_a_union_and_touching_ones_add_up() -> None:
     twice = occupancy([Contour(9.0, circle(8)), Contour(9.0, circle(8))], GRID, plane_distance_mm=3.0)
     assert volume(twice) == pytest.approx(3 * np.pi * 64, rel=1e-4)
     left = np.array([[10.1, 10.1], [20.3, 10.1], [20.3, 20.1], [10.1, 20.1]])
-    right = left + [10.2, 0]
+    right = left + np.array([10.2, 0])
     both = occupancy([Contour(9.0, left), Contour(9.0, right)], GRID, plane_distance_mm=3.0)
     assert volume(both) == pytest.approx(3 * 20.4 * 10, rel=1e-5)
 

@@ -120,7 +120,7 @@ def test_rescale_is_by_slice_and_padding_is_air(folder: Path, patient: Patient) 
         stored[0, :3] = 63536
         d.PixelRepresentation = 0
         d.RescaleIntercept, d.RescaleSlope = -512, "0.5"
-        d.PixelPaddingValue = 63536
+        d.add_new("PixelPaddingValue", "US", 63536)
         d.PixelData = stored.astype("<u2").tobytes()
 
     edit(slices(folder)[2], change)
@@ -176,7 +176,7 @@ def test_gantry_tilt(folder: Path) -> None:
     for path in slices(folder):
         cosines = [1, 0, 0, 0, float(np.cos(tilt)), float(np.sin(tilt))]
         edit(path, lambda d, c=cosines: setattr(d, "ImageOrientationPatient", c))  # type: ignore[misc]
-    with pytest.raises(InputError, match="ImageOrientationPatient.*no tilt"):
+    with pytest.raises(InputError, match=r"ImageOrientationPatient.*no tilt"):
         read_ct(folder)
 
 

@@ -52,7 +52,9 @@ def test_comes_back_the_same(file: Path) -> None:
 
 def test_simpleitk_sees_the_same(file: Path) -> None:
     image = sitk.ReadImage(str(file))
-    assert sitk.GetArrayFromImage(image) == pytest.approx(dose().values, rel=1e-6, abs=1e-7)
+    # It gives the stored integers of a dose, and the scaling as metadata.
+    values = sitk.GetArrayFromImage(image) * float(image.GetMetaData("3004|000e"))
+    assert values == pytest.approx(dose().values, rel=1e-6, abs=1e-7)
     assert image.GetSpacing() == pytest.approx(GRID.spacing_mm)
     assert image.GetOrigin() == pytest.approx(GRID.origin_mm)
 
@@ -177,9 +179,19 @@ def test_example_of_pydicom() -> None:
     assert read.volume.values == pytest.approx(raw.pixel_array * 1e-6)
 
 
-def test_single_frame_says_what_thickness_it_takes() -> None:
+def test_single_frame_says_what_thickness_it_takes(tmp_path: Path) -> None:
+    path = tmp_path / "one.dcm"
+    write_dose(path, Volume(Grid((0, 0, 5), (2, 2, 3), (1, 4, 5)), np.ones((1, 4, 5))), IDENTITY)
+    assert read_dose(path).volume.grid == Grid((0, 0, 5), (2, 2, 3), (1, 4, 5))
+    edit(path, lambda d: delattr(d, "SliceThickness"))
+    edit(path, lambda d: delattr(d, "GridFrameOffsetVector"))
     with pytest.warns(IsodoseWarning, match="one frame"):
-        assert read_dose(get_testdata_file("rtdose_1frame.dcm")).volume.grid.shape == (1, 10, 10)
+        assert read_dose(path).volume.grid.spacing_mm == (2, 2, 2)
+
+
+def test_more_positions_than_frames_are_refused() -> None:
+    with pytest.raises(InputError, match="GridFrameOffsetVector"):
+        read_dose(get_testdata_file("rtdose_1frame.dcm"))
 
 
 def test_real_dose_of_eclipse() -> None:

@@ -130,8 +130,9 @@ def test_contained_contour_is_a_hole_with_a_warning(file: Path, patient: Patient
 def test_exclusive_or(file: Path, patient: Patient) -> None:
     kind = "CLOSEDPLANAR_XOR"
     with_contours(file, contour(box(-20, 20, 10), -91, kind), contour(box(-15, 25, 10), -91, kind))
-    volume = read_structures(file, patient.grid)["CTV high"].volume_cm3
-    assert volume == pytest.approx(3 * (200 - 2 * 25) / 1000, rel=1e-4)
+    volume = read_structures(file, patient.grid.resampled(0.5))["CTV high"].volume_cm3
+    # The two voxels where the outlines cross are filled to within half a voxel.
+    assert volume == pytest.approx(3 * (200 - 2 * 25) / 1000, abs=2 * 0.5 * 0.5**2 * 3 / 1000 + 1e-5)
 
 
 def test_keyhole(file: Path, patient: Patient) -> None:
@@ -222,7 +223,7 @@ def test_damaged_files_give_input_errors(file: Path, data: st.DataObject) -> Non
     try:
         regions = read_contours(damaged)
     except InputError as error:
-        assert "damaged.dcm" in str(error)
+        assert error.file == damaged  # noqa: PT017 - a damaged file may still be readable
     else:
         assert all(np.isfinite(c.points_mm).all() for r in regions for c in r.contours)
 

@@ -31,7 +31,7 @@ def test_file_appears_only_when_complete(tmp_path: Path) -> None:
 def test_failure_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "dose.dcm"
     target.write_text("old")
-    with pytest.raises(type(error)), atomic_path(target) as partial:
+    with pytest.raises(type(error)), atomic_path(target) as partial:  # noqa: PT012
         partial.write_text("half")
         raise error
     assert target.read_text() == "old"
@@ -40,7 +40,7 @@ def test_failure_leaves_the_old_file(tmp_path: Path, error: BaseException) -> No
 
 def test_full_disk_is_an_output_error_that_names_the_file(tmp_path: Path) -> None:
     target = tmp_path / "dose.dcm"
-    with pytest.raises(OutputError, match=r"dose\.dcm.*No space left"), atomic_path(target) as partial:
+    with pytest.raises(OutputError, match=r"dose\.dcm.*No space left"), atomic_path(target) as partial:  # noqa: PT012
         partial.write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert names(tmp_path) == []
@@ -57,7 +57,8 @@ def test_real_write_failure_leaves_nothing(tmp_path: Path) -> None:
         "from isodose.patient.images import write_image\n"
         "from isodose.patient.patient import DicomIdentity\n"
         "from isodose.patient.volume import Volume\n"
-        "v = Volume(Grid((0, 0, 0), (1, 1, 1), (40, 40, 40)), np.random.default_rng(1).random((40, 40, 40)))\n"
+        "shape = (40, 40, 40)\n"
+        "v = Volume(Grid((0, 0, 0), (1, 1, 1), shape), np.random.default_rng(1).random(shape))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "for write in (lambda: write_dose('d.dcm', v, DicomIdentity()),\n"
@@ -83,7 +84,7 @@ def test_missing_folder_and_folder_in_the_way(tmp_path: Path) -> None:
 
 def test_folder_is_whole_or_absent(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "run"
-    with pytest.raises(RuntimeError), atomic_folder(target) as partial:
+    with pytest.raises(RuntimeError), atomic_folder(target) as partial:  # noqa: PT012
         (partial / "a").write_text("1")
         raise RuntimeError
     assert not target.exists()

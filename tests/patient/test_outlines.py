@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
@@ -46,7 +45,7 @@ def test_parts_of_voxels_keep_their_volume() -> None:
     values = np.zeros(grid.shape, np.float32)
     values[1:4] = disc
     again = occupancy(contours_of(values, grid), grid)
-    # The level of one half, interpolated, is within a tenth of a voxel of the edge; it averages out around a disc.
+    # The level of one half, interpolated, is within a tenth of a voxel of the edge; on a disc that evens out.
     assert again.sum() == pytest.approx(values.sum(), rel=0.005)
     assert np.array_equal(again >= 0.5, values >= 0.5)
 

@@ -40,7 +40,7 @@ def test_lindhard_sorensen_against_catima(charge: int, energy: float, expected: 
 
 
 def test_limits_of_lindhard_sorensen() -> None:
-    # slow: Bloch's; fast and light: first orders, Mott's pi Z alpha beta / 2, Bloch's -1.202 (Z alpha / beta)^2
+    # slow: Bloch's; fast and light: Mott's pi Z alpha beta / 2, Bloch's -1.202 (Z alpha / beta)^2
     assert lindhard_sorensen_correction(6, 0.05) == pytest.approx(float(bloch_correction(6, 0.05)), rel=0.01)
     beta, alpha = 0.7, 1 / 137.036
     assert mott_correction(1, beta) == pytest.approx(0.5 * np.pi * alpha * beta, rel=0.03)

@@ -47,7 +47,7 @@ def test_relative_electron_density(name: str, density: float, expected: float) -
     assert m.electron_density_relative == pytest.approx(expected, abs=1.5e-4)
 
 
-# ICRU Reports 37 and 46, by Bragg additivity with oxygen at 106 eV; ours rise with water's from 75 to 78 eV, 4 %.
+# ICRU Reports 37 and 46, by Bragg additivity with oxygen at 106 eV; ours rise with water's 75 to 78 eV.
 @pytest.mark.parametrize(
     ("name", "icru_ev"),
     [("muscle", 75.3), ("brain", 73.3), ("blood", 75.2), ("bone_cortical", 110.0), ("bone_compact", 91.9)],

@@ -58,7 +58,7 @@ def test_hydrogen_is_isotropic_in_the_centre_of_mass():
     assert np.percentile(energies, [25, 75]) == pytest.approx([37.5, 112.5], abs=2.5)
 
 
-@pytest.mark.parametrize("symbol", ["C", "O", "Ca", "Pb"])
+@pytest.mark.parametrize("symbol", ["C", "O", "Ca", "I"])
 @pytest.mark.parametrize("energy_mev", [6.0, 40.0, 150.0, 400.0])
 def test_recoil_has_the_missing_momentum(symbol, energy_mev):
     outs, numbers, budgets = sample(symbol, energy_mev, 300)
@@ -91,5 +91,6 @@ def test_angular_distribution_on_oxygen(energy_mev, b_per_sr):
         low, high = np.radians([degree - 1.0, degree + 1.0])
         solid_angle = 2.0 * np.pi * (np.cos(low) - np.cos(high))
         found = sigma_b * np.mean(np.abs(angle - degree) < 1.0) / solid_angle
-        # one exponential through a diffraction pattern: the two-slope form follows the evaluation within 20 %
+        # two smooth exponentials for a diffraction pattern with Coulomb interference: 23 % off at 10
+        # degrees, 100 MeV
         assert found == pytest.approx(expected, rel=0.25)

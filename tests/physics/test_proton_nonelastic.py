@@ -33,7 +33,7 @@ def sample(tables, symbol, energy_mev, count):
     return outs, numbers, budgets
 
 
-@pytest.mark.parametrize("symbol", ["B", "C", "N", "O", "Na", "P", "Ca", "Ti", "Pb"])
+@pytest.mark.parametrize("symbol", ["B", "C", "N", "O", "Na", "P", "Ca", "Ti", "I"])
 @pytest.mark.parametrize("energy_mev", [2.0, 7.5, 13.0, 40.0, 150.0, 245.0, 320.0, 500.0])
 def test_every_event_conserves(tables, symbol, energy_mev):
     outs, numbers, budgets = sample(tables, symbol, energy_mev, 400)
@@ -78,9 +78,10 @@ def test_integrals_of_icru63(tables, symbol, energy_mev):
         mine = present & (kind == product)
         # products below the hand-over energy are missing, and so are some that find no energy left (3 %)
         assert mine.sum() / count == pytest.approx(expected[j], rel=0.04, abs=0.015)
-        # deuterons: few, and the first to be short of energy in an event (up to 8 %)
+        # the kernel's stated bias: some events lack the energy for all their products (p 4 %, d and alpha 6
+        # %); 20,000 events add 0.5 % for protons and 2 % for the rarer ones
         fraction = energy[mine].sum() / count / energy_mev
-        assert fraction == pytest.approx(expected[3 + j], rel=0.03 if product == 0 else 0.09, abs=0.003)
+        assert fraction == pytest.approx(expected[3 + j], rel=0.045 if product == 0 else 0.08, abs=0.001)
     protons = present & (kind == 0)
     assert energy[protons].mean() == pytest.approx(expected[7], rel=0.03)
     assert cosine[protons].mean() == pytest.approx(
@@ -113,11 +114,12 @@ def test_elements_between_anchors_mix_them(tables):
     assert counts["P"] < counts["K"] < counts["Ca"]
 
 
-def test_fast_protons_go_forward(tables):
-    slopes = [angular_slope(0, e, 150.0, 16) for e in (5.0, 20.0, 60.0, 120.0)]
-    assert np.all(np.diff(slopes) > 0.0)
-    # f(0)/f(90 degrees) of the report at 75 of 150 MeV on oxygen is about 77 = exp(4.3)
-    assert angular_slope(0, 75.0, 150.0, 16) == pytest.approx(np.log(77.0), rel=0.05)
+def test_fast_protons_go_forward():
+    rising = [angular_slope(0, e, 150.0, 16) for e in (5.0, 20.0, 60.0, 120.0)]
+    assert np.all(np.diff(rising) > 0.0)
+    # of the report's protons of 75 to 105 MeV from 150 MeV on oxygen the mean cosine is 0.80
+    slopes = np.array([angular_slope(0, e, 150.0, 16) for e in np.linspace(75.0, 105.0, 31)])
+    assert np.mean(1.0 / np.tanh(slopes) - 1.0 / slopes) == pytest.approx(0.80, abs=0.02)
 
 
 def test_tables_are_spectra(tables):

@@ -157,7 +157,7 @@ class SpreadOutPeak:
         return self.distal_mm - self.proximal_mm
 
     def inner(self, part: float = 0.8) -> NDArray[np.float64]:
-        """Samples within the central part of the plateau."""
+        """Doses of the samples within the central part of the plateau."""
         margin = (1 - part) / 2 * self.modulation_mm
         depth = self.profile.depth_mm
         inside = (depth >= self.proximal_mm + margin) & (depth <= self.distal_mm - margin)
@@ -202,8 +202,8 @@ def depth_profile(
     towards_lower
         Whether the beam runs towards smaller coordinates.
     axis_at_mm
-        Position of the beam in the plane across, as the two other coordinates in the order x, y, z; the middle
-        of the grid where not given. Needed only with a radius.
+        Position of the beam in the plane across, as the two other coordinates in the order x, y, z; the
+        middle of the grid where not given. Needed only with a radius.
     radius_mm
         Integrate over voxel centres within this distance of the beam; over the whole plane where not given.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,27 +26,42 @@ class Dvh:
     structure
         Name of the structure.
     dose_gy
-        Samples in increasing order ``(n,)``; in another unit if the volume was of another quantity.
+        Samples in increasing order, ``(n,)`` float32; in another unit if the volume was of another quantity.
     volume_cm3
-        Volume of each sample ``(n,)``.
+        Volume of each sample, ``(n,)`` float32.
     outside_fraction
         Part of the structure outside the dose grid, which is counted with dose 0.
     """
 
     structure: str
-    dose_gy: NDArray[np.float64]
-    volume_cm3: NDArray[np.float64]
+    dose_gy: NDArray[np.float32]
+    volume_cm3: NDArray[np.float32]
     outside_fraction: float = 0.0
+    _below_cm3: NDArray[np.float64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        dose = np.asarray(self.dose_gy, np.float32)
+        volume = np.asarray(self.volume_cm3, np.float32)
+        if dose.ndim != 1 or dose.shape != volume.shape or not dose.size:
+            found = f"shapes {dose.shape} and {volume.shape}"
+            raise InputError(f"DVH of {self.structure!r}", found, "as many volumes as doses, at least one")
+        if np.any(np.diff(dose) < 0) or not np.all(np.isfinite(dose)) or not np.all(volume > 0):
+            found = "doses out of order or volumes that are not positive"
+            raise InputError(f"DVH of {self.structure!r}", found, "finite increasing doses, positive volumes")
+        object.__setattr__(self, "dose_gy", dose)
+        object.__setattr__(self, "volume_cm3", volume)
+        below = np.concatenate([[0.0], np.cumsum(volume, dtype=np.float64)])
+        object.__setattr__(self, "_below_cm3", below)
 
     @property
     def total_cm3(self) -> float:
         """Volume of the structure."""
-        return float(self.volume_cm3.sum())
+        return float(self._below_cm3[-1])
 
     @property
     def mean(self) -> float:
         """Mean dose."""
-        return float(np.average(self.dose_gy, weights=self.volume_cm3))
+        return float(np.dot(self.dose_gy.astype(np.float64), self.volume_cm3) / self.total_cm3)
 
     @property
     def min(self) -> float:
@@ -82,18 +97,17 @@ class Dvh:
 
     def _hottest(self, volume_cm3: float) -> float:
         """Dose at a cumulative volume, linear between the middles of neighbouring samples."""
-        below = np.cumsum(self.volume_cm3) - self.volume_cm3 / 2
-        return float(np.interp(self.total_cm3 - volume_cm3, below, self.dose_gy))
+        middle = self._below_cm3[1:] - self.volume_cm3 / 2
+        return float(np.interp(self.total_cm3 - volume_cm3, middle, self.dose_gy))
 
     def v_cc(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
         """Volume in cm3 that receives at least each dose."""
-        below = np.concatenate([[0.0], np.cumsum(self.volume_cm3)])
-        colder = below[np.searchsorted(self.dose_gy, np.asarray(dose_gy, np.float64), side="left")]
-        return np.maximum(below[-1] - colder, 0.0)
+        colder = self._below_cm3[np.searchsorted(self.dose_gy, np.asarray(dose_gy, np.float32), side="left")]
+        return np.asarray(self.total_cm3 - colder)
 
     def v(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
         """Percent of the volume that receives at least each dose (V_x)."""
-        return 100.0 * self.v_cc(dose_gy) / self.total_cm3
+        return np.asarray(100.0 * self.v_cc(dose_gy) / self.total_cm3)
 
     def curve(self, points: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Doses from 0 to just above the maximum and the percent of the volume that receives them."""
@@ -131,16 +145,16 @@ def dvh(dose: Volume, structure: Structure) -> Dvh:
     IsodoseWarning
         If more than 0.1 % of the structure is outside the dose grid.
     """
-    doses, volumes = [np.empty(0)], [np.empty(0)]
+    doses, volumes = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     outside = 0.0
     for portion in samples(structure):
-        doses.append(dose.sample(portion.position_mm).astype(np.float64))
-        volumes.append(portion.volume_mm3 / 1000)
-        outside += float(volumes[-1][~dose.grid.contains(portion.position_mm)].sum())
+        doses.append(dose.sample(portion.position_mm))
+        volumes.append((portion.volume_mm3 / 1000).astype(np.float32))
+        outside += float(volumes[-1][~dose.grid.contains(portion.position_mm)].sum(dtype=np.float64))
     values, weights = np.concatenate(doses), np.concatenate(volumes)
     if not weights.size:
         raise InputError(f"structure {structure.name!r}", "an empty structure", "one with a volume")
-    fraction = outside / float(weights.sum())
+    fraction = outside / float(weights.sum(dtype=np.float64))
     if fraction > OUTSIDE_TOLERANCE:
         warnings.warn(
             f"structure {structure.name!r}: {100 * fraction:.1f} % of it is outside the dose grid and is "

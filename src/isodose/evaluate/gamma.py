@@ -112,7 +112,7 @@ class Gamma:
 
 @njit(cache=True, error_model="numpy")
 def _corners(dose, z, y, x, out):  # type: ignore[no-untyped-def]
-    """The eight doses of the cell that starts at a voxel; an axis of one voxel has a cell of no depth."""
+    """Read the eight doses of the cell that starts at a voxel; an axis of one voxel has no depth."""
     z1, y1, x1 = min(z + 1, dose.shape[0] - 1), min(y + 1, dose.shape[1] - 1), min(x + 1, dose.shape[2] - 1)
     out[0], out[1], out[2], out[3] = dose[z, y, x], dose[z, y, x1], dose[z, y1, x], dose[z, y1, x1]
     out[4], out[5], out[6], out[7] = dose[z1, y, x], dose[z1, y, x1], dose[z1, y1, x], dose[z1, y1, x1]
@@ -144,9 +144,9 @@ def _field(corner, u, gradient):  # type: ignore[no-untyped-def]
     d0, d1 = d00 + y * (d01 - d00), d10 + y * (d11 - d10)
     gradient[0] = d1 - d0
     gradient[1] = (1 - z) * (d01 - d00) + z * (d11 - d10)
-    gradient[2] = (1 - z) * (
-        (1 - y) * (corner[1] - corner[0]) + y * (corner[3] - corner[2])
-    ) + z * ((1 - y) * (corner[5] - corner[4]) + y * (corner[7] - corner[6]))
+    gradient[2] = (1 - z) * ((1 - y) * (corner[1] - corner[0]) + y * (corner[3] - corner[2])) + z * (
+        (1 - y) * (corner[5] - corner[4]) + y * (corner[7] - corner[6])
+    )
     return d0 + z * (d1 - d0)
 
 
@@ -276,9 +276,7 @@ def _gamma_of_points(  # type: ignore[no-untyped-def]
             )
 
 
-def _search_order(
-    scale: NDArray[np.float64], reach: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _search_order(scale: NDArray[np.float64], reach: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Offsets of cells within reach and the smallest squared distance each can have, from near to far."""
     axes = []
     for edge in scale:

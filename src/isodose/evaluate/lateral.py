@@ -61,7 +61,7 @@ class LateralProfile:
         return float(np.sqrt(max(spread - self.pixel_mm**2 / 12, 0.0)))
 
     def core_sigma_mm(self, level: float = CORE_LEVEL) -> float:
-        """Standard deviation of the Gaussian fitted to the core, less that of a pixel.
+        """Width of the Gaussian fitted to the core as a standard deviation, less that of a pixel.
 
         Least squares of amplitude, centre and width over the pixels at or above ``level`` times the maximum;
         not a number where fewer than four are.
@@ -72,7 +72,11 @@ class LateralProfile:
             return float("nan")
         peak = float(y.max())
         centre = float(np.sum(x * y) / np.sum(y))
-        start = (1.0, centre, max(float(np.sqrt(np.sum((x - centre) ** 2 * y) / np.sum(y))), self.pixel_mm / 2))
+        start = (
+            1.0,
+            centre,
+            max(float(np.sqrt(np.sum((x - centre) ** 2 * y) / np.sum(y))), self.pixel_mm / 2),
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("error", OptimizeWarning)
             try:
@@ -110,9 +114,7 @@ class LateralProfile:
         return ((left80 - left20) + (right20 - right80)) / 2
 
 
-def _gaussian(
-    x: NDArray[np.float64], amplitude: float, centre: float, sigma: float
-) -> NDArray[np.float64]:
+def _gaussian(x: NDArray[np.float64], amplitude: float, centre: float, sigma: float) -> NDArray[np.float64]:
     out: NDArray[np.float64] = amplitude * np.exp(-((x - centre) ** 2) / (2 * sigma * sigma))
     return out
 
@@ -147,9 +149,9 @@ def lateral_profile(
     if beam == along:
         raise InputError("along", repr(along), f"another axis than the beam's ({beam})")
     third = ({"x", "y", "z"} - {beam, along}).pop()
-    values = np.moveaxis(
-        dose.values, (ARRAY_AXIS[beam], ARRAY_AXIS[along], ARRAY_AXIS[third]), (0, 1, 2)
-    )[depth_index].astype(np.float64)
+    values = np.moveaxis(dose.values, (ARRAY_AXIS[beam], ARRAY_AXIS[along], ARRAY_AXIS[third]), (0, 1, 2))[
+        depth_index
+    ].astype(np.float64)
     if width_mm is None:
         return LateralProfile(dose.grid.axis_mm(along), values.sum(axis=1))
     middle = dose.grid.centre_mm["xyz".index(third)] if at_mm is None else at_mm

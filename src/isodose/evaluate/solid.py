@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from isodose.patient.contours import Plane, area_mm2, plane_coverage, plane_distance, planes_of
 from isodose.patient.grid import Grid
 from isodose.patient.structure import Structure
+from isodose.patient.volume import Volume
 
 END_SLOPE = 4.0
 """How fast a body closes beyond its end planes: the signed distance falls from its value in the end plane to
-minus this many gaps at one gap's height, which is a roof that rises 1 mm per 4 mm from the outline inwards."""
+minus this many gaps at one gap's height: a roof that rises 1 mm per 4 mm from the outline inwards."""
 
 SAMPLES = 200_000
 """Samples aimed at in a structure; the edge length of a sample is bounded by the two numbers below."""
@@ -31,7 +32,7 @@ SAMPLES = 200_000
 FINEST_MM = 0.05
 COARSEST_MM = 1.0
 
-MOST_SAMPLES = 4_000_000
+MOST_SAMPLES = 2_000_000
 """Structures of several litres are sampled more coarsely than ``COARSEST_MM`` to stay below this."""
 
 SUBDIVISIONS = 24
@@ -47,7 +48,7 @@ class Samples:
 
 
 def samples(structure: Structure) -> Iterator[Samples]:
-    """Samples that fill a structure, in portions.
+    """Fill a structure with samples, in portions.
 
     Taken from its contours where it has any, and from the occupancy of its voxels otherwise.
     """
@@ -123,10 +124,9 @@ class _Columns:
 
 
 def _between(below: _Section, above: _Section, raster: Grid) -> _Columns:
-    """The body between two planes: where the interpolated signed distance is positive."""
-    x, y = raster.axis_mm("x"), raster.axis_mm("y")
+    """Body between two planes: where the interpolated signed distance is positive."""
     rows, columns = np.nonzero(below.inside | above.inside)
-    px, py = x[columns], y[rows]
+    px, py = raster.axis_mm("x")[columns], raster.axis_mm("y")[rows]
     in_below, in_above = below.inside[rows, columns], above.inside[rows, columns]
     lower, upper = np.zeros(px.size), np.ones(px.size)
     one = in_below != in_above
@@ -138,12 +138,18 @@ def _between(below: _Section, above: _Section, raster: Grid) -> _Columns:
 
 
 def _beyond(end: _Section, gap_mm: float, raster: Grid) -> _Columns:
-    """The body beyond an end plane."""
-    x, y = raster.axis_mm("x"), raster.axis_mm("y")
+    """Body beyond an end plane."""
     rows, columns = np.nonzero(end.inside)
-    px, py = x[columns], y[rows]
+    px, py = raster.axis_mm("x")[columns], raster.axis_mm("y")[rows]
     inside = end.distance(px, py)
     return _Columns(px, py, np.zeros(px.size), inside / (inside + END_SLOPE * gap_mm))
+
+
+def _prism(only: _Section, raster: Grid) -> _Columns:
+    """Body of a structure drawn in a single plane."""
+    rows, columns = np.nonzero(only.inside)
+    px, py = raster.axis_mm("x")[columns], raster.axis_mm("y")[rows]
+    return _Columns(px, py, np.zeros(px.size), np.ones(px.size))
 
 
 def _raster(planes: tuple[Plane, ...], edge_mm: float) -> Grid:
@@ -155,7 +161,7 @@ def _raster(planes: tuple[Plane, ...], edge_mm: float) -> Grid:
 
 
 def _within_contours(structure: Structure) -> Iterator[Samples]:
-    """Samples of the body that the contours outline.
+    """Fill the body that the contours outline.
 
     Neighbouring planes further apart than 1.5 times the usual distance are joined only if their outlines
     overlap. A structure drawn in a single plane is a slab of one slice of the structure's grid.
@@ -166,29 +172,25 @@ def _within_contours(structure: Structure) -> Iterator[Samples]:
     area = sum((-1.0 if c.hole else 1.0) * abs(area_mm2(c.points_mm)) for c in structure.contours)
     edge = sample_edge_mm(max(area, 0.0) * thickness)
     raster = _raster(planes, edge)
-    below: _Section | None = None
-    for plane in planes:
+    below = _Section(planes[0], raster)
+    if gap is None:
+        yield _prism(below, raster).samples(below.z_mm - thickness / 2, thickness, edge)
+        return
+    yield _beyond(below, gap, raster).samples(below.z_mm, -gap, edge)
+    for plane in planes[1:]:
         section = _Section(plane, raster)
-        if gap is None:
-            columns = _beyond(section, 0.0, raster)
-            yield columns.samples(plane.z_mm - thickness / 2, thickness, edge)
-            return
-        if below is not None:
-            height = section.z_mm - below.z_mm
-            if height <= 1.5 * gap or np.any(below.inside & section.inside):
-                yield _between(below, section, raster).samples(below.z_mm, height, edge)
-            else:
-                yield _beyond(below, gap, raster).samples(below.z_mm, gap, edge)
-                yield _beyond(section, gap, raster).samples(section.z_mm, -gap, edge)
+        height = section.z_mm - below.z_mm
+        if height <= 1.5 * gap or np.any(below.inside & section.inside):
+            yield _between(below, section, raster).samples(below.z_mm, height, edge)
         else:
+            yield _beyond(below, gap, raster).samples(below.z_mm, gap, edge)
             yield _beyond(section, gap, raster).samples(section.z_mm, -gap, edge)
         below = section
-    assert below is not None and gap is not None
     yield _beyond(below, gap, raster).samples(below.z_mm, gap, edge)
 
 
 def _within_voxels(structure: Structure) -> Iterator[Samples]:
-    """Samples of the voxels that a structure fills, each voxel divided evenly.
+    """Fill the voxels of a structure, each divided evenly.
 
     In a voxel that is filled in part, those parts are taken first where the occupancy interpolated from the
     neighbours is highest; the volume of every voxel is kept.
@@ -200,8 +202,6 @@ def _within_voxels(structure: Structure) -> Iterator[Samples]:
     x, y, z = np.meshgrid(*offsets, indexing="ij")
     inner = np.column_stack([x.ravel(), y.ravel(), z.ravel()])
     share = grid.voxel_volume_cm3 * 1000 / len(inner)
-    from isodose.patient.volume import Volume
-
     field = Volume(grid, occupancy)
     voxels = np.argwhere(occupancy > 0)
     portion = max(1, 500_000 // len(inner))

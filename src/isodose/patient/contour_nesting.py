@@ -55,6 +55,8 @@ def rings_of(points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     points
         Vertices ``(n, 2)`` in mm.
     """
+    if np.unique(points[:, 0] + 1j * points[:, 1]).size == len(points):
+        return [points]
     rings: list[NDArray[np.float64]] = []
     path: list[tuple[float, float]] = []
     place: dict[tuple[float, float], int] = {}

@@ -36,7 +36,7 @@ MODALITY: dict[str, str] = {
 
 DAMAGE = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, NotImplementedError,
-    EOFError, struct.error, InvalidDicomError, BytesLengthException, RecursionError,
+    EOFError, OSError, struct.error, InvalidDicomError, BytesLengthException, RecursionError,
 )  # fmt: skip
 """What pydicom raises, now or at the first use of an element, for a file that is not as it should be."""
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, RTStructureSetStorage
 
 from isodose.patient.contour_nesting import joined
@@ -17,6 +19,8 @@ from isodose.patient.dicom_object import complete_identity, new_object, save_dic
 from isodose.patient.outlines import contours_of
 from isodose.patient.patient import DicomIdentity
 from isodose.patient.structure import Contour, Structure
+
+CONTOUR_DATA = Tag("ContourData")
 
 STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management, the retired class by which structure sets refer to a study."""
@@ -30,11 +34,13 @@ def _image(uid: str) -> Dataset:
 def _contour(points: NDArray[np.float64], z_mm: float, images: Sequence[Dataset]) -> Dataset:
     """One item of a contour sequence, coordinates to 1e-6 mm."""
     rounded = np.column_stack([points, np.full(len(points), z_mm)]).round(6)
-    item = sequence_item(
-        ContourGeometricType="CLOSED_PLANAR",
-        NumberOfContourPoints=len(points),
-        ContourData=[f"{v:.10g}" for v in rounded.ravel()],
-    )
+    item = sequence_item(ContourGeometricType="CLOSED_PLANAR", NumberOfContourPoints=len(points))
+    # As text that pydicom writes as it is, because the item says that it is encoded so already: to check and
+    # convert every number would take 10 us for each, half a minute for a large structure set.
+    text = "\\".join([f"{v:.10g}" for v in rounded.ravel().tolist()]).encode()
+    text += b" " * (len(text) % 2)
+    item[CONTOUR_DATA] = RawDataElement(CONTOUR_DATA, "DS", len(text), text, 0, True, True)
+    item.set_original_encoding(is_implicit_vr=True, is_little_endian=True)
     if images:
         item.ContourImageSequence = list(images)
     return item

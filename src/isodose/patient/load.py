@@ -12,7 +12,7 @@ from pydicom.uid import RTDoseStorage, RTStructureSetStorage
 from isodose.errors import InputError, IsodoseWarning
 from isodose.patient.dicom_ct import CtSeries, read_ct, write_ct
 from isodose.patient.dicom_dose import DicomDose, DoseType, DoseUnits, read_dose, write_dose
-from isodose.patient.dicom_object import dicom_files, names, open_dicom
+from isodose.patient.dicom_object import dicom_files, names, naming, open_dicom, required
 from isodose.patient.dicom_structures import read_structures
 from isodose.patient.dicom_structures_writer import write_structures
 from isodose.patient.files import atomic_folder
@@ -63,8 +63,10 @@ def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str
         return {}, ""
     if len(files) > 1:
         raise InputError("RTSTRUCT", f"{len(files)} structure sets ({names(files)})", "only one", folder)
+    structures = read_structures(files[0], ct.volume.grid, frame_of_reference_uid=frame)
     header = open_dicom(files[0], RTStructureSetStorage)
-    drawn_on = _series_of(header)
+    with naming(files[0]):
+        uid, drawn_on = str(required(header, "SOPInstanceUID", files[0])), _series_of(header)
     if drawn_on and ct.series_uid not in drawn_on:
         warnings.warn(
             f"{files[0]}: drawn on another CT series of the same frame of reference ({', '.join(drawn_on)}) "
@@ -72,8 +74,7 @@ def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str
             IsodoseWarning,
             stacklevel=4,
         )
-    structures = read_structures(files[0], ct.volume.grid, frame_of_reference_uid=frame)
-    return structures, str(header.SOPInstanceUID)
+    return structures, uid
 
 
 def _dose(files: list[Path], ct: CtSeries, folder: Path) -> Volume | None:
@@ -81,8 +82,10 @@ def _dose(files: list[Path], ct: CtSeries, folder: Path) -> Volume | None:
     candidates: list[tuple[Path, DicomDose]] = []
     for file in files:
         header = open_dicom(file, RTDoseStorage, header_only=True)
-        in_gray = header.get("DoseUnits") == DoseUnits.GY and header.get("DoseType") != DoseType.ERROR
-        if in_gray and header.get("DoseSummationType") in ("PLAN", "MULTI_PLAN"):
+        with naming(file):
+            in_gray = header.get("DoseUnits") == DoseUnits.GY and header.get("DoseType") != DoseType.ERROR
+            of_plan = header.get("DoseSummationType") in ("PLAN", "MULTI_PLAN")
+        if in_gray and of_plan:
             candidates.append((file, read_dose(file)))
     same = [c for c in candidates if c[1].frame_of_reference_uid == ct.identity.frame_of_reference_uid]
     if len(same) == 1:

@@ -1,19 +1,19 @@
 """Ways in which a projectile breaks up, each conserving charge and nucleons, and how often each happens.
 
-All partitions of a projectile into nucleons, transported nuclides and neutrons are listed. Before any data, a
-partition weighs what it would in a canonical break-up at one temperature, exp(Q / T) / prod(n_f!); the weights
-are then the *least biased* ones (of smallest relative entropy to that prior) whose mean multiplicities are the
-measured yields of `fragment_yields` within their errors (Jaynes, Phys. Rev. 106 (1957) 620). That gives each
-partition a factor prod(exp(lambda_f n_f)), one lambda per fragment species. As charge and mass are fixed, the
-lambdas of a measured projectile carry over to its neighbours (12C to the projectiles up to carbon, 16O to nitrogen
-and oxygen), where only the removal of one nucleon, and of the alpha of lithium, is set again.
+All partitions of a projectile into nucleons and transported nuclides are listed. Before any data, a
+partition weighs what it would in a canonical break-up at one temperature, exp(Q / T) / prod(n_f!); the
+weights are then the *least biased* ones (of smallest relative entropy to that prior) whose mean
+multiplicities are the measured yields of `fragment_yields` within their errors (Jaynes, Phys. Rev. 106
+(1957) 620). That gives each partition a factor prod(exp(lambda_f n_f)), one lambda per fragment species.
+As charge and mass are fixed, the lambdas of a measured projectile carry over to its neighbours (12C to
+those up to carbon, 16O to nitrogen and oxygen), where only the yields of `neighbour_yields` are set again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class FragmentationTables(NamedTuple):
     channel_start
         int64 ``(species + 1,)``: first channel of each projectile.
     cumulative
-        float64 ``(2 targets, 2 energies, channels)``: cumulative probability within the projectile's channels.
+        float64 ``(2 targets, 2 energies, channels)``: cumulative probability among a projectile's channels.
     member_start
         int64 ``(channels + 1,)``: first member of each channel.
     members
@@ -93,14 +93,9 @@ def partitions(projectile: Species) -> NDArray[np.int64]:
             yield {0: charge, NEUTRON: neutrons}
             return
         s = heavier_first[position]
-        most = min(charge // s.charge, neutrons // max(s.nucleons - s.charge, 1))
-        if s.nucleons == s.charge:
-            most = charge // s.charge
-        for count in range(most + 1):
-            rest = fill(
-                position + 1, charge - count * s.charge, neutrons - count * (s.nucleons - s.charge)
-            )
-            for channel in rest:
+        n = s.nucleons - s.charge
+        for count in range(min(charge // s.charge, neutrons // n) + 1):
+            for channel in fill(position + 1, charge - count * s.charge, neutrons - count * n):
                 channel[s.index] = count
                 yield channel
 
@@ -130,7 +125,7 @@ def _log_prior(projectile: Species, counts: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def _expectations(projectile: Species, target: int, energy_mev_u: float) -> tuple[Yields, FloatArray]:
-    """Yields to reproduce, and the lambdas to start from (those of the measured relative)."""
+    """Return the yields to reproduce and the lambdas to start from (those of the measured relative)."""
     measured = MEASURED.get((projectile.name, target, energy_mev_u))
     if measured is not None:
         return measured, np.zeros(len(SPECIES) + 1)
@@ -138,7 +133,7 @@ def _expectations(projectile: Species, target: int, energy_mev_u: float) -> tupl
     return neighbour_yields(projectile, target), _potentials(relative, target, energy_mev_u)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _potentials(name: str, target: int, energy_mev_u: float) -> FloatArray:
     """Lambdas that make the mean multiplicities those measured, float64 ``(species + 1,)``."""
     projectile = species(name)
@@ -150,13 +145,16 @@ def _potentials(name: str, target: int, energy_mev_u: float) -> FloatArray:
     error = np.array([yields.relative_error.get(f, DEFAULT_ERROR) for f in fragments])
     potentials = start.copy()
     potentials[columns] += _least_biased(
-        _log_prior(projectile, counts) + counts @ start, counts[:, columns].astype(np.float64), mean, error * mean
+        _log_prior(projectile, counts) + counts @ start,
+        counts[:, columns].astype(np.float64),
+        mean,
+        error * mean,
     )
     return potentials
 
 
 def _least_biased(log_prior: FloatArray, n: FloatArray, mean: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Minimise the convex dual, log sum(prior exp(n.x)) - mean.x + |sigma x|^2 / 2, by damped Newton steps."""
+    """Minimise the convex log sum(prior exp(n.x)) - mean.x + |sigma x|^2 / 2 by damped Newton steps."""
     x = np.zeros(len(mean))
 
     def dual(x: FloatArray) -> tuple[float, FloatArray]:
@@ -204,10 +202,11 @@ def channel_probabilities(
     return probability
 
 
-@lru_cache(maxsize=1)
+@cache
 def fragmentation_tables() -> FragmentationTables:
-    """Channels of every projectile, fitted to the measured yields (about a second, once per process)."""
-    start, member_start, members = [0], [0], []
+    """Channels of every projectile, fitted to the measured yields (a tenth of a second, once per process)."""
+    start, member_start = [0], [0]
+    members: list[int] = []
     q_value, singles, cumulative = [], [], []
     for projectile in SPECIES:
         if projectile.nucleons > 1:
@@ -225,7 +224,7 @@ def fragmentation_tables() -> FragmentationTables:
             q_value.append(q_values(projectile, counts))
             singles.append(counts[:, 0] + counts[:, NEUTRON])
             for row in counts:
-                members.extend(np.repeat(np.arange(len(row)), row))
+                members.extend(np.repeat(np.arange(len(row)), row).tolist())
                 member_start.append(len(members))
             start.append(start[-1] + len(counts))
         else:

@@ -1,8 +1,7 @@
 """Momenta of fragments: break-up in the projectile's frame, collisions of nucleons, boost to the laboratory.
 
-Rows of ``momenta`` are float64 ``(PX, PY, PZ, MASS)`` in MeV/c and MeV; +z is the direction of the beam. Sources:
-Goldhaber, Phys. Lett. B 53 (1974) 306, for the widths of the break-up; Van Bibber et al., Phys. Rev. Lett. 43
-(1979) 840, for the deflection common to all fragments.
+Rows of ``momenta`` are float64 ``(PX, PY, PZ, MASS)`` in MeV/c and MeV; +z is the direction of the beam. The
+widths of the break-up are those of Goldhaber, Phys. Lett. B 53 (1974) 306.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def kinetic_energy(row):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def boost(row, bx, by, bz):  # type: ignore[no-untyped-def]
-    """Change one row of ``momenta`` to a frame in which the old one moves with velocity (bx, by, bz) of light."""
+    """Change one row of ``momenta`` to a frame in which the old one moves with velocity (bx, by, bz) c."""
     b2 = bx * bx + by * by + bz * bz
     gamma = 1.0 / math.sqrt(1.0 - b2)
     along = bx * row[PX] + by * row[PY] + bz * row[PZ]
@@ -64,9 +63,9 @@ def break_up(momenta, nucleons, count, width, stream):  # type: ignore[no-untype
         Number of fragments.
     width
         Momentum width of one nucleon in MeV/c: a fragment of A out of N nucleons gets, in each direction, the
-        standard deviation ``width * sqrt(A (N - A) / (N - 1))``. Break-ups differ in violence: the square of
-        ``width`` is drawn for each break-up from a gamma distribution (shape 2) around its square, which turns
-        Gaussian spectra into the exponential tails that are measured.
+        standard deviation ``width * sqrt(A (N - A) / (N - 1))``. Break-ups differ in violence: the
+        square of the width is drawn for each from a gamma distribution (shape 2) of mean ``width**2``, which
+        turns Gaussian spectra into the exponential tails that are measured.
     stream
         Random numbers.
     """
@@ -78,7 +77,11 @@ def break_up(momenta, nucleons, count, width, stream):  # type: ignore[no-untype
     sx = sy = sz = 0.0
     for i in range(count):
         s = sigma * math.sqrt(nucleons[i])
-        momenta[i, PX], momenta[i, PY], momenta[i, PZ] = s * normal(stream), s * normal(stream), s * normal(stream)
+        momenta[i, PX], momenta[i, PY], momenta[i, PZ] = (
+            s * normal(stream),
+            s * normal(stream),
+            s * normal(stream),
+        )
         sx += momenta[i, PX]
         sy += momenta[i, PY]
         sz += momenta[i, PZ]
@@ -97,7 +100,11 @@ def scatter(one, two, slope, stream):  # type: ignore[no-untyped-def]
     """
     e1 = math.sqrt(one[PX] ** 2 + one[PY] ** 2 + one[PZ] ** 2 + one[MASS] ** 2)
     e2 = math.sqrt(two[PX] ** 2 + two[PY] ** 2 + two[PZ] ** 2 + two[MASS] ** 2)
-    bx, by, bz = (one[PX] + two[PX]) / (e1 + e2), (one[PY] + two[PY]) / (e1 + e2), (one[PZ] + two[PZ]) / (e1 + e2)
+    bx, by, bz = (
+        (one[PX] + two[PX]) / (e1 + e2),
+        (one[PY] + two[PY]) / (e1 + e2),
+        (one[PZ] + two[PZ]) / (e1 + e2),
+    )
     boost(one, -bx, -by, -bz)
     p = math.sqrt(one[PX] ** 2 + one[PY] ** 2 + one[PZ] ** 2)
     if p <= 0.0:

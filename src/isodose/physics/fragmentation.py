@@ -1,11 +1,11 @@
 """Event generator of ion reactions: projectile, target element and energy in, charged products out.
 
-One event: a break-up channel of the projectile is drawn, and, for carbon, nitrogen and oxygen targets, one of the
-target; free nucleons of both sides are taken to have collided with each other (participants), clusters of the
-projectile sometimes; the rest keeps the velocity of its nucleus, spread by the break-up. Nucleons and charge of the
-projectile are conserved exactly, energy by scaling the kinetic energies of the participants. Momentum is
-conserved in each step but not by that scaling. Meant for 30 to 430 MeV/u; below 10 MeV/u the projectile is absorbed
-and its energy deposited where it is.
+One event: a break-up channel of the projectile is drawn, and, for carbon, nitrogen and oxygen targets, one
+of the target; most free nucleons of both sides are taken to have collided with each other (participants),
+clusters sometimes; the rest keeps the velocity of its nucleus, spread by the break-up. Nucleons and charge
+of the projectile are conserved exactly, energy by scaling the kinetic energies of the participants.
+Momentum is conserved in each step but not by that scaling. Meant for 30 to 430 MeV/u; below 10 MeV/u the
+projectile is absorbed and its energy deposited where it is.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ _ABSORBED_BELOW_MEV_U = 10.0
 _WIDTH_MEV = 100.0
 """Momentum width per nucleon of the break-up (Goldhaber: 90 MeV/c; the He of Haettner et al. need more)."""
 _DEFLECTION_MEV = 82.0
-"""Transverse momentum width of the whole projectile, times its beta: 195 MeV/c at 95 MeV/u (Van Bibber et al.)."""
+"""Transverse momentum width of the whole projectile, times its beta: 195 MeV/c at 95 MeV/u (Van Bibber et
+al., Phys. Rev. Lett. 43 (1979) 840)."""
 _PARTICIPATION = 0.6
-"""Part of the free nucleons that have collided; fits the protons of Haettner et al. within 10 degrees and those of
-Mattei et al., IEEE Trans. Radiat. Plasma Med. Sci. 4 (2020) 269, at 60 and 90 degrees."""
+"""Part of the free nucleons that have collided; fits the hydrogen ions of Haettner et al. within 10 degrees
+(EXFOR D0589) and the protons of Mattei et al. at 60 and 90 degrees (EXFOR O2628)."""
 _EXCITATION_MEV = 5.0
 """Photon energy of a projectile that survives excited (first levels: 12C 4.4 MeV, 16O 6 to 7 MeV)."""
 _SEPARATION_MEV = 8.0
@@ -66,7 +67,7 @@ _LEAST_FACTOR, _MOST_FACTOR = 0.2, 1.3
 """Limits of the scaling of the participants' energies."""
 _TRIES = 20
 
-# Probability that a cluster of A nucleons collides as a whole, and the slope of its elastic scattering, (MeV/c)^-2
+# Probability that a cluster of A nucleons collides as a whole, and the slope of that scattering in (MeV/c)^-2
 _CLUSTER_PARTICIPATION = np.array([0.0, 0.0, 0.35, 0.2, 0.1])
 _CLUSTER_SLOPE = np.array([0.0, 0.0, 20e-6, 25e-6, 30e-6])
 
@@ -146,7 +147,7 @@ def _affordable_channel(species, target, energy_mev_u, tables, stream):  # type:
 
 @njit(cache=True)
 def _target_channel(element, energy_mev_u, energy, singles, tables, stream):  # type: ignore[no-untyped-def]
-    """Break-up of a C, N or O nucleus: of three draws the one with most nearly as many free nucleons; else -1."""
+    """Break-up of a C, N or O nucleus: of three draws the one with free nucleons nearest to ``singles``."""
     species = tables.target_species[element]
     if species < 0:
         return -1
@@ -310,7 +311,7 @@ def _balance(projectile, target, available, budget):  # type: ignore[no-untyped-
 
 @njit(cache=True)
 def _emit(side, n, least_mev_u, out, budget):  # type: ignore[no-untyped-def]
-    """Book the fragments of a side: neutrons, too slow or too many ones, or rows of ``out``; returns their number."""
+    """Book the fragments of a side to the budget or to rows of ``out``; returns the number of rows."""
     for i in range(side.size[COUNT]):
         row, kind = side.momenta[i], side.kind[i]
         kinetic = kinetic_energy(row)
@@ -355,9 +356,7 @@ def fragment(species, energy_mev_u, element, tables, stream, out, budget):  # ty
     energy = energy_mev_u * _NUCLEONS[species]
     budget[:] = 0.0
     hydrogen = tables.target_charge[element] == 1
-    channel = _affordable_channel(
-        species, HYDROGEN if hydrogen else HEAVIER, energy_mev_u, tables, stream
-    )
+    channel = _affordable_channel(species, HYDROGEN if hydrogen else HEAVIER, energy_mev_u, tables, stream)
     if channel < 0:
         budget[LOCAL] = energy
         return 0

@@ -1,14 +1,15 @@
 """How often protons meet nuclei: non-elastic and nuclear elastic cross-sections, 1 to 430 MeV, in millibarn.
 
 Non-elastic: evaluated values of ICRU Report 63 for C, N, O, Al, Si, P, Ca and Fe; other elements lie between
-their neighbours by Letaw's scaling with mass, A^0.7 (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51 (1983)
-271), whose energy dependence also extends every element above the tables. Hydrogen has none (pion production is
-neglected).
+their neighbours by Letaw's scaling with mass, A^0.7 (Letaw, Silberberg and Tsao, Astrophys. J. Suppl. 51
+(1983) 271), whose energy dependence also extends every element above the tables. Hydrogen has none (pion
+production is neglected).
 
-Elastic: the nuclear part without Coulomb scattering, which belongs to multiple and single Coulomb scattering. On
-nuclei it is the two-exponential form of `proton_elastic`, normalised to what the data of ICRU Report 63 hold
-beyond 10 to 15 degrees; on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004) 2263). Below 10 MeV, where
-the proton has less than 1.3 mm to go, elastic scattering fades out and is gone at 5 MeV.
+Elastic: the nuclear part without Coulomb scattering, which belongs to multiple and single Coulomb
+scattering. On nuclei it is the two-exponential form of `proton_elastic`, normalised to what the data of
+ICRU Report 63 hold beyond 10 to 15 degrees; on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004)
+2263). Below 10 MeV, where the proton has less than 1.3 mm to go, elastic scattering fades out and is gone
+at 5 MeV.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _ELASTIC_MB = np.array(
     [
         [960.0, 815.0, 525.0, 385.0, 220.0, 158.0, 100.0, 62.0, 60.0],
         [1190.0, 985.0, 630.0, 445.0, 258.0, 186.0, 118.0, 75.0, 72.0],
-        [1190.0, 945.0, 615.0, 455.0, 272.0, 202.0, 132.0, 88.0, 92.0],
+        [1190.0, 945.0, 605.0, 440.0, 262.0, 196.0, 130.0, 88.0, 92.0],
         [1500.0, 1393.0, 1070.0, 835.0, 530.0, 390.0, 252.0, 162.0, 150.0],
         [1450.0, 1460.0, 1290.0, 945.0, 610.0, 453.0, 292.0, 193.0, 175.0],
         [1900.0, 1700.0, 1460.0, 1190.0, 790.0, 592.0, 392.0, 265.0, 230.0],
@@ -59,7 +60,8 @@ def icru63_table() -> dict[str, FloatArray]:
     -------
     dict
         For each of `ANCHOR_ELEMENTS` an array ``(energies, 9)``: energy in MeV, non-elastic cross-section in
-        mb (nan where left out), multiplicity and mean energy in MeV of p, d, He4, the recoils' energy fraction.
+        mb (nan where left out), multiplicity and mean energy in MeV of p, d, He4, the recoils' energy
+        fraction.
     """
     text = (files("isodose.physics") / "data" / "icru63_proton.csv").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]

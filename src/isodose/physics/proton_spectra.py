@@ -4,13 +4,14 @@ Each spectrum is the sum of physical parts, on each anchor element and energy of
 
 - protons: evaporation (a Maxwellian), pre-equilibrium (an exponential) and a cascade part that is flat up to
   nearly the proton's energy, as quasi-free scattering shares the energy evenly;
-- deuterons and tritons: evaporation, a flat continuum and pick-up, a peak some 25 MeV below the proton's energy;
+- deuterons and tritons: evaporation, a flat continuum and pick-up, a peak some 25 MeV below the proton's
+  energy;
 - helium: evaporation over a Coulomb barrier.
 
 The share of the hard part (for helium the temperature) is solved so that the mean energy is that of ICRU
-Report 63; multiplicities are taken from there. Tritons and helium-3, which the report does not give, follow the
-ratio t/d = 0.2 and half the ratio He3/He4 = 0.2 measured for 12C on hydrogen at 95 MeV/u (Dudouet et al., Phys.
-Rev. C 88 (2013) 024606); half, because the report's helium is already all that was measured.
+Report 63; multiplicities are taken from there. Tritons and helium-3, which the report does not give, follow
+the ratio t/d = 0.2 and half the ratio He3/He4 = 0.2 measured for 12C on hydrogen at 95 MeV/u (Dudouet et
+al., Phys. Rev. C 88 (2013) 024606); half, because the report's helium is already all that was measured.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ _FULL_T_HE3_MEV = 95.0  # energy of the measurement of both ratios; below, they 
 class ProtonTables(NamedTuple):
     """What the kernels of proton interactions look up; arrays only.
 
-    ``energy_mev (n,)``: grid of proton energies; ``multiplicity (anchor, n, 5)``: mean number of p, d, t, He3,
-    He4 an event; ``quantile_mev (anchor, n, 5, QUANTILES)``: their energies by cumulative probability;
-    ``direct_share (anchor, n)``: of the deuterons, those picked up directly; ``recoil_fraction (anchor, n)``;
-    ``anchors (element, 2)`` and ``second_share (element,)``: the anchors an element lies between; ``charge``,
-    ``nucleons`` and ``mass_mev (element,)``: of the target nucleus.
+    ``energy_mev (n,)``: grid of proton energies; ``multiplicity (anchor, n, 5)``: mean number of p, d, t,
+    He3, He4 an event; ``quantile_mev (anchor, n, 5, QUANTILES)``: their energies by cumulative probability;
+    ``direct_share (anchor, n)``: of the deuterons, those picked up directly; ``recoil_fraction (anchor,
+    n)``; ``anchors (element, 2)`` and ``second_share (element,)``: the anchors an element lies between;
+    ``charge``, ``nucleons`` and ``mass_mev (element,)``: of the target nucleus.
     """
 
     energy_mev: FloatArray

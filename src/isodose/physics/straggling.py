@@ -24,6 +24,7 @@ from isodose.physics.stopping import MINIMUM_ENERGY_MEV_U, mass_stopping_power
 
 _BOHR_ENERGY_MEV_U = 0.02498  # an ion as fast as an electron on the first Bohr orbit
 _GAUSSIAN_SKEWNESS = 0.15  # kappa of about 10
+_QUADRATIC_SKEWNESS = 2.0
 
 
 def _beta_gamma_squared(species: Species, energy_mev_u: ArrayLike) -> NDArray[np.float64]:
@@ -113,17 +114,25 @@ def _gamma(stream, shape):  # type: ignore[no-untyped-def]
 def sample_loss(stream, mean, variance, skewness):  # type: ignore[no-untyped-def]
     """Energy loss in a step, of given mean (MeV), variance (MeV2) and skewness; never negative.
 
-    Gaussian while nearly symmetric and far from zero; else a gamma distribution shifted so that all three
-    moments hold; where that would reach below zero, an unshifted one of the same mean and variance.
+    Gaussian while nearly symmetric; up to a skewness of 2 a quadratic of one normal number that keeps the
+    three moments (Fleishman, Psychometrika 43 (1978) 521); beyond, a shifted gamma distribution that does.
+    Where these would reach below zero, an unshifted gamma distribution keeps mean and variance.
     """
     if variance <= 0.0:
         return mean
     sigma = math.sqrt(variance)
-    if skewness < _GAUSSIAN_SKEWNESS and mean > 5.0 * sigma:
-        loss = mean + sigma * normal(stream)
-        return min(max(loss, 0.0), 2.0 * mean)
-    shift = mean - 2.0 * sigma / skewness
-    if shift < 0.0:
-        return _gamma(stream, mean * mean / variance) * variance / mean
-    half = 0.5 * skewness
-    return shift + _gamma(stream, 1.0 / (half * half)) * sigma * half
+    if skewness < _GAUSSIAN_SKEWNESS:
+        if mean > 5.0 * sigma:
+            return max(mean + sigma * normal(stream), 0.0)
+    elif skewness < _QUADRATIC_SKEWNESS:
+        c = skewness / 6.0
+        for _ in range(4):  # Newton's method on 4 c^3 - 6 c + skewness = 0
+            c += (4.0 * c * c * c - 6.0 * c + skewness) / (6.0 - 12.0 * c * c)
+        b2 = 1.0 - 2.0 * c * c
+        if mean > sigma * (0.25 * b2 / c + c):
+            x = normal(stream)
+            return mean + sigma * (math.sqrt(b2) * x + c * (x * x - 1.0))
+    elif mean > 2.0 * sigma / skewness:
+        half = 0.5 * skewness
+        return mean - sigma / half + _gamma(stream, 1.0 / (half * half)) * sigma * half
+    return _gamma(stream, mean * mean / variance) * variance / mean

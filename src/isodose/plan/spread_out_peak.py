@@ -20,7 +20,7 @@ _DEPTH_STEP_MM = 1.0
 _SMOOTHNESS = 0.02
 """Penalty on layers of unlike dose, relative to the misfit; damps the zigzag of free least squares."""
 
-OVERSHOOT = 0.5
+OVERSHOOT = 0.8
 """By how many standard deviations of its range the deepest layer stops behind the span, so that the dose holds
 up to its end."""
 

@@ -169,7 +169,7 @@ def _gamma_picture(patient: Patient, index: Gamma, point: np.ndarray, number: in
         per=Volume(index.grid, evaluated.astype(np.float32)),
         per_from=0.5,
     )
-    caption = f"{index.criteria}: {index.pass_rate:.2f} % of {index.evaluated.size} points pass, those in blue."
+    caption = f"{index.criteria}: {index.pass_rate:.2f} % of {index.evaluated.size} points pass, blue ones."
     key = "gamma" if number == 0 else f"gamma_{number + 1}"
     return Picture(key, three_planes(patient, wash, point), f"Gamma {index.criteria}", caption)
 

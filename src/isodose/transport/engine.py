@@ -34,7 +34,7 @@ from isodose.transport.plan_source import plan_source, shifter_materials
 from isodose.transport.progress import Progress
 from isodose.transport.region import lateral_region
 from isodose.transport.results import dose_values
-from isodose.transport.scoring import CURRENT, TRACK_LENGTH, Scorer, Slots
+from isodose.transport.scoring import BLOCK_SHIFT, CURRENT, TRACK_LENGTH, Scorer, Slots
 from isodose.transport.source import Source
 from isodose.transport.spectrum_sums import FULL, TABLE_SIZE, SpectrumSums, spectrum_table
 from isodose.transport.statistics import BatchSums
@@ -225,12 +225,13 @@ class _Run:
         self.sums = BatchSums.empty(grid.size, slots)
         self.spectra = SpectrumSums(engine.energy_edges_mev) if kind else None
         self.parts = np.zeros((threads, grid.size, slots.count))
+        self.marks = np.zeros((threads, (grid.size >> BLOCK_SHIFT) + 1), dtype=np.uint8)
         token = np.zeros(1, dtype=np.uint8)
         region = lateral_region(grid, source, np.array(grid.lower_mm), engine.spectrum_margin_mm) if kind else token
         tables_of = [spectrum_table(kind, engine.energy_edges_mev, region) for _ in range(threads)]
-        self.scorers = [Scorer(slots, self.parts[t], tables_of[t]) for t in range(threads)]
+        self.scorers = [Scorer(slots, self.parts[t], self.marks[t], tables_of[t]) for t in range(threads)]
         nothing = Slots(0, -1, -1, -1, -1, -1, 1)
-        self.idle = Scorer(nothing, np.zeros((1, 1)), spectrum_table(0, engine.energy_edges_mev, token))
+        self.idle = Scorer(nothing, np.zeros((1, 1)), token, spectrum_table(0, engine.energy_edges_mev, token))
         self.idles = [self.idle._replace(sums=np.zeros((1, 1))) for _ in range(threads)]
         self.budgets = np.zeros((threads, BUDGET))
         self.earlier_budget = np.zeros(BUDGET)
@@ -312,7 +313,7 @@ class _Run:
         if self.spectra is not None:
             self.spectra.empty_tables([s.spectrum for s in self.scorers])
             self.spectra.close_batch(self.batch_size)
-        self.sums.take(self.parts, self.batch_size)
+        self.sums.take(self.parts, self.marks, self.batch_size)
         self.uncertainty = self.sums.relative_uncertainty()
 
     def _fit_piece(self, piece: int, seconds: float) -> None:

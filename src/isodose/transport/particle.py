@@ -22,7 +22,7 @@ from isodose.physics.species import MASS_MEV, NUCLEONS
 from isodose.transport.direction import perpendicular
 from isodose.transport.geometry import FAR
 from isodose.transport.lookup import energy_bin, interpolate, range_bin
-from isodose.transport.scoring import CURRENT, TRACK_LENGTH, add
+from isodose.transport.scoring import BLOCK_SHIFT, CURRENT, TRACK_LENGTH, add
 
 STOPPED, LEFT, REACTED = 0, 1, 2
 """What ended a particle's way: rest, the edge of the box, a nuclear reaction."""
@@ -60,6 +60,7 @@ def quantile(bits, table):  # type: ignore[no-untyped-def]
 def deposit(scorer, voxel, energy_mev, let, water_ratio, tracked):  # type: ignore[no-untyped-def]
     """Score energy deposited at a point; ``let`` counts only for a tracked particle."""
     slots, sums = scorer.slots, scorer.sums
+    scorer.marks[voxel >> BLOCK_SHIFT] = 1
     sums[voxel, slots.dose] += energy_mev
     if slots.dose_to_water >= 0:
         sums[voxel, slots.dose_to_water] += energy_mev * water_ratio
@@ -84,7 +85,7 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
     nx, ny, nz = geometry.count[0], geometry.count[1], geometry.count[2]
     sx, sy, sz = geometry.spacing_mm[0], geometry.spacing_mm[1], geometry.spacing_mm[2]
     density, material = geometry.density, geometry.material
-    sums, slots, spectrum = scorer.sums, scorer.slots, scorer.spectrum
+    sums, slots, spectrum, marks = scorer.sums, scorer.slots, scorer.spectrum, scorer.marks
     slot_water, slot_let, slot_weighted = slots.dose_to_water, slots.let_energy, slots.let_weighted
     slot_track, slot_track_let = slots.track, slots.track_let
     score_tracks, score_currents = spectrum.kind == TRACK_LENGTH, spectrum.kind == CURRENT
@@ -172,6 +173,7 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                 middle = begin + end
                 energy_lost = (end - begin) * (linear + bend * middle)
                 sums[voxel, 0] += energy_lost
+                marks[voxel >> BLOCK_SHIFT] = 1
                 deposited += energy_lost
                 if slot_water >= 0:
                     sums[voxel, slot_water] += energy_lost / ratio

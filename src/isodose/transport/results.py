@@ -14,6 +14,14 @@ from isodose.transport.statistics import BatchSums
 
 Arrays = dict[Quantity, NDArray[np.float32]]
 
+_VOXEL_QUANTITIES = (
+    Quantity.DOSE_TO_WATER,
+    Quantity.LETD,
+    Quantity.LETT,
+    Quantity.FLUENCE,
+)
+_CHUNK = 1 << 20  # voxels converted at a time, to keep the float64 in between small
+
 
 def dose_values(
     sums: BatchSums,
@@ -35,25 +43,28 @@ def dose_values(
     particles
         Number of particles per fraction.
     """
-    slots = sums.slots
-    mass = density.astype(np.float64) * grid.voxel_volume_cm3
-    to_dose = particles * GY_PER_MEV_PER_G / mass
+    slots, size = sums.slots, grid.size
+    values: Arrays = {Quantity.DOSE: np.zeros(size, dtype=np.float32)}
+    values |= {q: np.zeros(size, dtype=np.float32) for q in quantities if q in _VOXEL_QUANTITIES}
+    errors = {q: np.zeros(size, dtype=np.float32) for q in values}
     to_fluence = particles / (grid.voxel_volume_cm3 * 1000.0)
-    values: Arrays = {}
-    errors: Arrays = {}
-
-    def put(quantity: Quantity, value: NDArray[np.float64], error: NDArray[np.float64]) -> None:
-        values[quantity] = value.astype(np.float32).reshape(grid.shape)
-        errors[quantity] = error.astype(np.float32).reshape(grid.shape)
-
-    put(Quantity.DOSE, sums.mean(slots.dose) * to_dose, sums.error(slots.dose) * to_dose)
-    if Quantity.DOSE_TO_WATER in quantities:
-        slot = slots.dose_to_water
-        put(Quantity.DOSE_TO_WATER, sums.mean(slot) * to_dose, sums.error(slot) * to_dose)
-    if Quantity.LETD in quantities:
-        put(Quantity.LETD, *sums.ratio(slots.let_weighted, slots.let_energy))
-    if Quantity.LETT in quantities:
-        put(Quantity.LETT, *sums.ratio(slots.track_let, slots.track))
-    if Quantity.FLUENCE in quantities:
-        put(Quantity.FLUENCE, sums.mean(slots.track) * to_fluence, sums.error(slots.track) * to_fluence)
-    return values, errors
+    for begin in range(0, size, _CHUNK):
+        part = slice(begin, min(begin + _CHUNK, size))
+        mass = density[part].astype(np.float64) * grid.voxel_volume_cm3
+        to_dose = particles * GY_PER_MEV_PER_G / mass
+        for quantity, value in values.items():
+            if quantity is Quantity.LETD:
+                mean, error = sums.ratio(slots.let_weighted, slots.let_energy, part)
+            elif quantity is Quantity.LETT:
+                mean, error = sums.ratio(slots.track_let, slots.track, part)
+            else:
+                slot = {Quantity.DOSE: slots.dose, Quantity.DOSE_TO_WATER: slots.dose_to_water}.get(
+                    quantity, slots.track
+                )
+                factor = to_fluence if quantity is Quantity.FLUENCE else to_dose
+                mean, error = sums.mean(slot, part) * factor, sums.error(slot, part) * factor
+            value[part], errors[quantity][part] = mean, error
+    return (
+        {q: v.reshape(grid.shape) for q, v in values.items()},
+        {q: e.reshape(grid.shape) for q, e in errors.items()},
+    )

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 EMPTY = -1
 
+BLOCK_SHIFT = 9
+"""Voxels are marked as scored in blocks of 512, so that a batch costs no more than what it reached."""
+
 TRACK_LENGTH, CURRENT = 1, 2
 """What a spectrum table holds; 0 scores none."""
 
@@ -85,10 +88,23 @@ class SpectrumTable(NamedTuple):
 
 
 class Scorer(NamedTuple):
-    """Sums of one thread."""
+    """What one thread scores into.
+
+    Parameters
+    ----------
+    slots
+        Meaning of the columns of ``sums``.
+    sums
+        Sums per voxel, float64 ``(voxels, slots.count)``.
+    marks
+        1 for each block of ``2**BLOCK_SHIFT`` voxels that was scored in, uint8.
+    spectrum
+        Sparse spectra.
+    """
 
     slots: Slots
     sums: NDArray[np.float64]
+    marks: NDArray[np.uint8]
     spectrum: SpectrumTable
 
 

@@ -8,29 +8,38 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from isodose.transport.scoring import Slots
+from isodose.transport.scoring import BLOCK_SHIFT, Slots
+
+
+BLOCK = 1 << BLOCK_SHIFT
+"""Voxels that share a mark of having been scored in; what no particle reached is never touched."""
 
 
 @njit(cache=True, parallel=True)
-def _take_batch(parts, total, square, cross, pairs, per_history):  # type: ignore[no-untyped-def]
-    """Add one batch's sums per history to the running sums and clear the threads' sums."""
+def _take_batch(parts, marks, total, square, cross, pairs, per_history):  # type: ignore[no-untyped-def]
+    """Add one batch's sums per history to the running sums, and clear the threads' sums and marks."""
     threads, voxels, slots = parts.shape
-    for voxel in prange(voxels):
-        for slot in range(slots):
-            value = 0.0
-            for thread in range(threads):
-                value += parts[thread, voxel, slot]
-            parts[0, voxel, slot] = value * per_history
-        for slot in range(slots):
-            value = parts[0, voxel, slot]
-            if value != 0.0:
+    for block in prange(marks.shape[1]):
+        touched = False
+        for thread in range(threads):
+            touched = touched or marks[thread, block] > 0
+            marks[thread, block] = 0
+        if not touched:
+            continue
+        for voxel in range(block * BLOCK, min((block + 1) * BLOCK, voxels)):
+            for slot in range(slots):
+                value = 0.0
+                for thread in range(threads):
+                    value += parts[thread, voxel, slot]
+                value *= per_history
+                parts[0, voxel, slot] = value
                 total[voxel, slot] += value
                 square[voxel, slot] += value * value
-        for pair in range(pairs.shape[0]):
-            cross[voxel, pair] += parts[0, voxel, pairs[pair, 0]] * parts[0, voxel, pairs[pair, 1]]
-        for thread in range(threads):
-            for slot in range(slots):
-                parts[thread, voxel, slot] = 0.0
+            for pair in range(pairs.shape[0]):
+                cross[voxel, pair] += parts[0, voxel, pairs[pair, 0]] * parts[0, voxel, pairs[pair, 1]]
+            for thread in range(threads):
+                for slot in range(slots):
+                    parts[thread, voxel, slot] = 0.0
 
 
 @dataclass
@@ -71,25 +80,28 @@ class BatchSums:
             np.zeros((voxels, len(ratio_pairs(slots))), dtype=np.float32),
         )
 
-    def take(self, parts: NDArray[np.float64], histories: int) -> None:
-        """Add a batch from the threads' sums ``(threads, voxels, slots)`` and clear those."""
-        _take_batch(parts, self.total, self.square, self.cross, self.pairs, 1.0 / histories)
+    def take(self, parts: NDArray[np.float64], marks: NDArray[np.uint8], histories: int) -> None:
+        """Add a batch from the threads' sums ``(threads, voxels, slots)`` and their marks, and clear both."""
+        _take_batch(parts, marks, self.total, self.square, self.cross, self.pairs, 1.0 / histories)
         self.batches += 1
 
-    def mean(self, slot: int) -> NDArray[np.float64]:
+    def mean(self, slot: int, voxels: slice = slice(None)) -> NDArray[np.float64]:
         """Mean per history."""
-        return self.total[:, slot] / max(self.batches, 1)
+        return self.total[voxels, slot] / max(self.batches, 1)
 
-    def error(self, slot: int) -> NDArray[np.float64]:
+    def error(self, slot: int, voxels: slice = slice(None)) -> NDArray[np.float64]:
         """Standard uncertainty of the mean; infinite before the second batch."""
+        mean = self.mean(slot, voxels)
         if self.batches < 2:
-            return np.full(self.total.shape[0], np.inf)
-        spread = self.square[:, slot] / self.batches - self.mean(slot) ** 2
+            return np.full(mean.size, np.inf)
+        spread = self.square[voxels, slot] / self.batches - mean**2
         return np.sqrt(np.maximum(spread, 0.0) / (self.batches - 1))
 
-    def ratio(self, above: int, below: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def ratio(
+        self, above: int, below: int, voxels: slice = slice(None)
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ratio of two slots and its standard uncertainty (first order, with their covariance); 0 where empty."""
-        top, bottom = self.mean(above), self.mean(below)
+        top, bottom = self.mean(above, voxels), self.mean(below, voxels)
         filled = bottom > 0.0
         value = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
         if self.batches < 2:
@@ -97,22 +109,27 @@ class BatchSums:
         pair = next(k for k, row in enumerate(self.pairs) if tuple(row) == (above, below))
         n = self.batches
         variance = (
-            self.square[:, above].astype(np.float64)
-            - 2.0 * value * self.cross[:, pair]
-            + value**2 * self.square[:, below]
+            self.square[voxels, above].astype(np.float64)
+            - 2.0 * value * self.cross[voxels, pair]
+            + value**2 * self.square[voxels, below]
         ) / (n * (n - 1))
         error = np.sqrt(np.maximum(variance, 0.0))
         return value, np.divide(error, bottom, out=np.zeros_like(error), where=filled)
 
     def relative_uncertainty(self) -> float:
-        """Mean relative uncertainty of the dose in voxels above half of its maximum; nan before two batches."""
+        """Mean relative uncertainty of the dose in voxels above half of its maximum; nan before two batches.
+
+        The maximum is that of the energy in a voxel, so that voxels of air, whose dose means little, do not set it.
+        """
         if self.batches < 2:
             return float("nan")
-        mean = self.mean(self.slots.dose)
-        high = mean > 0.5 * mean.max()
-        if not high.any():
+        energy = self.total[:, self.slots.dose]
+        high = np.flatnonzero(energy > 0.5 * energy.max())
+        if not high.size:
             return float("nan")
-        return float(np.mean(self.error(self.slots.dose)[high] / mean[high]))
+        mean = energy[high] / self.batches
+        spread = self.square[high, self.slots.dose] / self.batches - mean**2
+        return float(np.mean(np.sqrt(np.maximum(spread, 0.0) / (self.batches - 1)) / mean))
 
 
 def ratio_pairs(slots: Slots) -> NDArray[np.int64]:

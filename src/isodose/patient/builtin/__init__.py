@@ -1,1 +1,100 @@
-"""The built-in procedural patients."""
+"""The built-in procedural patients: phantoms and people made of shapes, at any voxel size, one for each seed.
+
+    patient = builtin_patient("head", spacing_mm=2.0, seed=3)
+
+The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests and
+training, and no replacement for real patients. Numbers of the CT fit `isodose.patient.hounsfield.schneider` for the
+anatomies and `isodose.patient.hounsfield.phantom` for the phantoms; `builtin_calibration` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from isodose.errors import InputError
+from isodose.patient.builtin import head, pelvis, thorax
+from isodose.patient.builtin.anatomy import Anatomy, render
+from isodose.patient.builtin.phantoms import SIZE_MM, SLABS, phantom_patient
+from isodose.patient.hounsfield import HounsfieldCalibration, phantom, schneider
+from isodose.patient.patient import Patient
+
+BUILTIN_PATIENTS: Mapping[str, str] = {
+    "water": "water box with a cubic target in the middle",
+    "slab_bone": "water; half of the field behind 30 mm of cortical bone at 20 mm depth",
+    "slab_lung": "water with 80 mm of lung at 40 mm depth",
+    "slab_air": "water; half of the field with an air gap of 20 mm at 40 mm depth",
+    "slab_layers": "water with bone, lung and bone one behind the other",
+    "head": "head and neck with a nasopharyngeal target and elective neck nodes",
+    "thorax": "thorax, arms raised, with one to three lung tumours",
+    "pelvis": "male pelvis with a prostate target",
+}
+"""Names of the built-in patients, each with a description."""
+
+_ANATOMIES: Mapping[str, Callable[[int], Anatomy]] = {
+    "head": head.anatomy,
+    "thorax": thorax.anatomy,
+    "pelvis": pelvis.anatomy,
+}
+
+
+def builtin_patient(
+    name: str,
+    spacing_mm: float | tuple[float, float, float] = 2.0,
+    seed: int = 0,
+    size_mm: tuple[float, float, float] | None = None,
+) -> Patient:
+    """A built-in patient.
+
+    Parameters
+    ----------
+    name
+        One of `BUILTIN_PATIENTS`.
+    spacing_mm
+        Voxel size, one number or (x, y, z), from 0.25 to 20 mm.
+    seed
+        Which anatomy; phantoms are the same for every seed.
+    size_mm
+        Extent (x, y, z) of a phantom, 300 x 400 x 300 mm if left out; beams of gantry 0 travel along y.
+
+    Returns
+    -------
+    Patient
+        Head first supine, the target near the origin in the middle of the CT; structures by TG-263 names.
+
+    Raises
+    ------
+    InputError
+        If there is no such patient, a spacing or size is out of range, a size is given for an anatomy or the seed is
+        negative.
+    """
+    if name not in BUILTIN_PATIENTS:
+        raise InputError("patient", repr(name), f"one of {', '.join(BUILTIN_PATIENTS)}")
+    spacing = _triple("spacing_mm", spacing_mm, 0.25, 20.0)
+    if seed < 0:
+        raise InputError("seed", seed, "an integer of at least 0")
+    if name in SLABS:
+        return phantom_patient(name, spacing, _triple("size_mm", size_mm or SIZE_MM, 10.0, 2000.0))
+    if size_mm is not None:
+        raise InputError("size_mm", size_mm, f"none for {name!r}: only phantoms come in any size")
+    return render(_ANATOMIES[name](seed), spacing)
+
+
+def builtin_calibration(name: str) -> HounsfieldCalibration:
+    """The Hounsfield calibration that a built-in patient's CT is made for."""
+    if name not in BUILTIN_PATIENTS:
+        raise InputError("patient", repr(name), f"one of {', '.join(BUILTIN_PATIENTS)}")
+    return phantom() if name in SLABS else schneider()
+
+
+def _triple(
+    field: str, value: float | tuple[float, float, float], low: float, high: float
+) -> tuple[float, float, float]:
+    try:
+        x, y, z = (float(v) for v in np.broadcast_to(np.asarray(value, dtype=np.float64), (3,)))
+    except (TypeError, ValueError) as error:
+        raise InputError(field, value, "one number or three (x, y, z) in mm") from error
+    if not all(low <= v <= high for v in (x, y, z)):
+        raise InputError(field, value, f"{low:g} to {high:g} mm")
+    return x, y, z

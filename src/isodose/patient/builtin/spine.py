@@ -84,6 +84,7 @@ class Column:
     """A run of vertebrae, from the head down, with what lies in their canal."""
 
     vertebrae: Sequence[Vertebra]
+    canal_line: NDArray[np.float64]
     canal: Shape
     cord: Shape
     bones: Shape
@@ -113,6 +114,7 @@ def column(
     cord_line = canal_line[:cord_ends_at]
     return Column(
         vertebrae,
+        canal_line,
         Tube(canal_line, radius, stretch=(1.15, 1.0, 1.0)),
         Tube(cord_line, np.broadcast_to(cord_radius, len(cord_line)), stretch=(cord_flatness, 1.0, 1.0)),
         Union(bones, 1.5),

@@ -19,11 +19,12 @@ from isodose.patient.builtin.variation import SIDES, Variation
 from isodose.patient.builtin.warp import StandingWaves
 from isodose.patient.structure import Role
 
-EXTENT_MM = (420.0, 300.0, 300.0)
+EXTENT_MM = (420.0, 304.0, 300.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tumour:
+    place: np.ndarray[tuple[int], np.dtype[np.float64]]
     gross: Shape
     clinical: Shape
     planning: Shape
@@ -34,12 +35,15 @@ def anatomy(seed: int) -> Anatomy:
     vary = Variation((seed, 102))
     inside = cavity(vary)
     back = spine(vary)
-    middle = mediastinum(back.bones, vary)
+    middle = mediastinum(back, vary)
     air = lungs(inside, middle.whole, vary)
     place = _tumour_place(vary)
     tumours = [_tumour(air, place, vary.between(9.0, 19.0), vary)]
     for _ in range(int(vary.rng.integers(0, 3))):
-        tumours.append(_tumour(air, _tumour_place(vary), vary.between(5.0, 9.0), vary))
+        other = _tumour_place(vary)
+        other[0] *= -np.sign(other[0] * place[0]) if len(tumours) == 1 else 1.0
+        if all(np.linalg.norm(other - t.place) > 60.0 for t in tumours):
+            tumours.append(_tumour(air, other, vary.between(5.0, 9.0), vary))
     skin, surface, wall = _wall(inside, vary)
     layers = [
         *wall,
@@ -60,7 +64,7 @@ def anatomy(seed: int) -> Anatomy:
         *(Layer(t.gross, grained(35.0, 8.0, 8.0)) for t in tumours),
     ]
     scale = (vary.factor(0.04), vary.factor(0.04), vary.factor(0.03))
-    warp = StandingWaves.random(vary.rng, 1.3, scale).moved((0.0, 0.0, float(place[2])))
+    warp = StandingWaves.random(vary.rng, 1.3, scale).moved((0.0, -12.0, float(place[2])))
     interior = skin.grown(-2.0)
     regions = _regions(air, middle, back.cord, tumours, skin.grown(-3.0))
     return Anatomy("thorax", EXTENT_MM, skin, surface, interior, layers, [], regions, warp, seed=seed)
@@ -80,16 +84,16 @@ def _wall(inside: Column, vary: Variation) -> tuple[Shape, list[Layer], list[Lay
     latissimus = [Ellipsoid((s * 118, 40, -10), (22, 38, 95), (0, 0, -s * 15)) for s in SIDES]
     trunk = Union([*parts, *latissimus], 15.0)
     outline = trunk.grown(fat)
-    layers = [Layer(trunk, muscle_with_fat_planes(56.0, -95.0, 0.24))]
+    layers = [Layer(trunk, muscle_with_fat_planes(56.0, -90.0, 0.16))]
     pectoral: list[Layer] = []
     if female:
         size = vary.between(0.8, 1.2)
         chest = float(-inside.rows[1].max()) + MIDDLE_Y - 8.0 - muscle - fat
         breasts = [
-            Ellipsoid((s * 72, chest + 6.0, -22), (58 * size, 38 * size, 56 * size), (0, 0, s * 14))
+            Ellipsoid((s * 78, chest + 10.0, -24), (60 * size, 32 * size, 58 * size), (0, 0, s * 22))
             for s in SIDES
         ]
-        glands = Union([b.grown(-14.0) for b in breasts])
+        glands = Union([b.grown(-12.0) for b in breasts])
         outline = Union([outline, *breasts], 18.0)
         pectoral = [Layer(glands - trunk, grained(-25.0, 38.0, 22.0))]
     surface = [Layer(outline, 0.0), Layer(outline.grown(-1.8), grained(-100.0, 7.0, 8.0))]
@@ -130,7 +134,7 @@ def _tumour(
     lung = air.lung[float(np.sign(place[0]))]
     gross = Union(knots, 0.4 * radius) & lung.grown(1.0)
     clinical = Union(knots, 0.4 * radius).grown(5.0) & lung.grown(2.0)
-    return _Tumour(gross, clinical, clinical.grown(5.0))
+    return _Tumour(place, gross, clinical, clinical.grown(5.0))
 
 
 def _regions(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.patient.builtin.anatomy import Block, Tone
-from isodose.patient.builtin.shapes import Column, Distances, Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Bush, Column, Distances, Ellipsoid, Shape, Tube, Union, half_space
 from isodose.patient.builtin.variation import SIDES, Variation
 
 MIDDLE_Y = -4.0
@@ -64,17 +64,18 @@ def _half(s: float) -> Shape:
 
 
 def _vessel_tree(s: float, vary: Variation) -> Shape:
-    """Arteries and veins that branch from the hilum; each bough points away from it and halves."""
-    segments: list[Shape] = []
+    """Arteries and veins that branch from the hilum; each bough points away from it and splits in two."""
+    rods: list[tuple[NDArray[np.float64], NDArray[np.float64], float]] = []
     hilum = np.array([s * 44.0, 14.0, 14.0])
     directions = vary.rng.normal(size=(11, 3)) * (0.55, 0.8, 1.0) + (s * 0.95, 0.1, -0.1)
     for direction in directions:
-        _grow(segments, hilum, direction / np.linalg.norm(direction), 4.4, 26.0, vary.rng)
-    return Union(segments)
+        _grow(rods, hilum, direction / np.linalg.norm(direction), 4.4, 26.0, vary.rng)
+    starts, ends, radii = zip(*rods, strict=True)
+    return Bush(np.array(starts), np.array(ends), np.multiply.outer(np.array(radii), (1.0, 0.85)))
 
 
 def _grow(
-    segments: list[Shape],
+    rods: list[tuple[NDArray[np.float64], NDArray[np.float64], float]],
     start: NDArray[np.float64],
     direction: NDArray[np.float64],
     radius: float,
@@ -83,15 +84,16 @@ def _grow(
 ) -> None:
     """A bough and, where it is not a twig yet, the two that it splits into."""
     end = start + direction * length * rng.uniform(0.8, 1.2)
-    segments.append(Tube([start, end], (radius, 0.85 * radius)))
+    rods.append((start, end, radius))
     if radius < 1.1:
         return
     turn = rng.normal(size=3)
     turn -= direction * (turn @ direction)
     turn /= np.linalg.norm(turn)
-    for sign, share in ((1.0, rng.uniform(0.62, 0.78)), (-1.0, rng.uniform(0.62, 0.78))):
+    for sign in (1.0, -1.0):
         onward = direction + sign * turn * rng.uniform(0.35, 0.65)
-        _grow(segments, end, onward / np.linalg.norm(onward), share * radius, 0.86 * length, rng)
+        share = rng.uniform(0.62, 0.78)
+        _grow(rods, end, onward / np.linalg.norm(onward), share * radius, 0.86 * length, rng)
 
 
 def parenchyma(vary: Variation) -> Tone:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from isodose.patient.builtin.anatomy import Layer, grained
 from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union
+from isodose.patient.builtin.spine import Column as Spine
 from isodose.patient.builtin.variation import Variation
 
 
@@ -20,13 +21,13 @@ class Mediastinum:
     layers: list[Layer]
 
 
-def mediastinum(spine_bones: Shape, vary: Variation) -> Mediastinum:
+def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
     """Mediastinum of one anatomy."""
     size, left = vary.factor(0.05), vary.shift(3.0)
     heart = Union(
         [
-            Ellipsoid((26 + left, -36, -48), (50 * size, 38 * size, 41 * size), (15, -28, -30)),
-            Ellipsoid((-12 + left, -22, -32), (31 * size, 31 * size, 37 * size)),
+            Ellipsoid((26 + left, -36, -48), (55 * size, 41 * size, 45 * size), (15, -28, -30)),
+            Ellipsoid((-12 + left, -22, -32), (34 * size, 34 * size, 40 * size)),
         ],
         14.0,
     )
@@ -55,13 +56,17 @@ def mediastinum(spine_bones: Shape, vary: Variation) -> Mediastinum:
     core = Union(
         [
             Ellipsoid((0, 20, 45), (30, 34, 60), power=2.4),
+            Ellipsoid((0, -2, 112), (34, 46, 62)),
             Ellipsoid((2, -20, 20), (33, 62, 46)),
             Ellipsoid((6, 34, -70), (32, 24, 90), power=2.4),
             Tube([(4, -62, 30), (14, -70, -60)], 12.0),
         ],
         12.0,
     )
-    whole = Union([core, heart.grown(4.0), aorta.grown(2.0), vessels.grown(1.5), spine_bones.grown(3.0)], 8.0)
+    behind = Tube(spine.canal_line + (0.0, 14.0, 0.0), 23.0)
+    whole = Union(
+        [core, heart.grown(4.0), aorta.grown(2.0), vessels.grown(1.5), spine.bones.grown(3.0), behind], 8.0
+    )
     layers = [
         Layer(core | heart.grown(4.0) | aorta.grown(3.0), grained(-95.0, 12.0, 12.0)),
         Layer(vessels, 42.0),

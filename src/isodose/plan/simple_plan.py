@@ -1,0 +1,129 @@
+"""A useful forward plan in one call: a few beams, each with a flat spread-out peak over the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isodose.errors import InputError
+from isodose.machine.machine import Machine
+from isodose.machine.machine_file import machine as machine_named
+from isodose.patient.hounsfield import HounsfieldCalibration, schneider
+from isodose.patient.patient import Patient
+from isodose.patient.structure import Structure
+from isodose.plan.placement import Placement, place_beam
+from isodose.plan.plan import Beam, Plan
+
+
+def simple_plan(
+    patient: Patient,
+    target: str,
+    ion: str,
+    machine: Machine | str | None = None,
+    gantry_angles: Sequence[float] = (0.0,),
+    prescription_gy: float = 2.0,
+    *,
+    couch_angles: Sequence[float] | None = None,
+    isocentre_mm: tuple[float, float, float] | None = None,
+    fractions: int = 1,
+    placement: Placement = Placement(),  # noqa: B008  # immutable
+    calibration: HounsfieldCalibration | None = None,
+    name: str | None = None,
+) -> Plan:
+    """Plan beams that share the dose of a target equally.
+
+    Parameters
+    ----------
+    patient
+        CT and structures.
+    target
+        Name of the structure to irradiate.
+    ion
+        ``"proton"``, ``"helium"``, ``"carbon"`` or ``"oxygen"``.
+    machine
+        Machine or its name; by default the generic one of the ion.
+    gantry_angles
+        IEC 61217, one beam each.
+    prescription_gy
+        Physical dose in the middle of the target per fraction.
+    couch_angles
+        As many as gantry angles; all zero by default.
+    isocentre_mm
+        Patient frame; the target's centre of mass by default.
+    fractions
+        Number of fractions.
+    placement
+        Spacings and margins.
+    calibration
+        Hounsfield calibration, Schneider's by default. What lies outside the body's outline is air.
+    name
+        Label of the plan.
+
+    Returns
+    -------
+    Plan
+        Analytic weights: the dose in the middle of the target is meant to be within 10 % of the prescription
+        where the target is several spots wide.
+
+    Raises
+    ------
+    InputError
+        If the target is not found, empty, outside the body or beyond the machine's reach, or an argument is
+        wrong.
+    """
+    machine = machine_named(machine or f"generic_{ion}") if not isinstance(machine, Machine) else machine
+    if machine.ion != ion:
+        raise InputError("ion", repr(ion), f"{machine.ion!r}, the ion of machine {machine.name!r}")
+    if not gantry_angles:
+        raise InputError("gantry_angles", "none", "at least one")
+    couches = [0.0] * len(gantry_angles) if couch_angles is None else list(couch_angles)
+    if len(couches) != len(gantry_angles):
+        raise InputError("couch_angles", f"{len(couches)} angles", f"{len(gantry_angles)}, as gantry angles")
+    if not (np.isfinite(prescription_gy) and prescription_gy > 0):
+        raise InputError("prescription_gy", prescription_gy, "a positive dose in Gy")
+    structure = patient.structure(target)
+    if structure.is_empty:
+        raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
+    _check_inside(patient, structure)
+    rsp = (calibration or schneider()).rsp(patient.ct, patient.external)
+    centre = _centre(structure) if isocentre_mm is None else isocentre_mm
+    beams = tuple(
+        place_beam(
+            Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, ()),
+            rsp,
+            structure,
+            machine,
+            prescription_gy / len(gantry_angles),
+            placement,
+            patient.position,
+        )
+        for i, (gantry, couch) in enumerate(zip(gantry_angles, couches, strict=True))
+    )
+    return Plan(
+        name=name or f"{patient.name} {ion}",
+        ion=ion,
+        machine=machine.name,
+        beams=beams,
+        fractions=fractions,
+        prescription_gy=prescription_gy,
+        target=structure.name,
+    )
+
+
+def _check_inside(patient: Patient, structure: Structure) -> None:
+    external = patient.external
+    if external is None or structure.name == external.name:
+        return
+    outside = float(np.mean(external.occupancy[structure.mask] < 0.5)) if structure.mask.any() else 0.0
+    if outside > 0.5:
+        found = f"a structure of which {100 * outside:.0f} % lies outside {external.name!r}"
+        raise InputError(f"target {structure.name!r}", found, "one inside the body")
+
+
+def _centre(structure: Structure) -> tuple[float, float, float]:
+    """Centre of mass (x, y, z) in mm."""
+    voxels = np.argwhere(structure.occupancy > 0)
+    weights = structure.occupancy[structure.occupancy > 0].astype(np.float64)
+    x, y, z = np.average(structure.grid.position_mm(voxels), axis=0, weights=weights)
+    return float(x), float(y), float(z)
