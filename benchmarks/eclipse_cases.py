@@ -53,7 +53,7 @@ class EclipseCase:
 
 
 def breast() -> EclipseCase:
-    """Read the breast patient: DICOM, with the curves in the RTDOSE; prescription 14 Gy (maximum 104.86 %)."""
+    """Read the breast patient: DICOM, with the curves in the RTDOSE; 14 Gy are prescribed."""
     folder = DATA / "eclipse_breast"
     dataset = pydicom.dcmread(folder / "rtdose.dcm")
     rows, columns = (float(v) for v in dataset.PixelSpacing)

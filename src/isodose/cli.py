@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isodose.dose.dose import Dose
     from isodose.evaluate.gamma import GammaCriteria
     from isodose.patient.patient import Patient
+    from isodose.patient.structure import Structure
     from isodose.plan.plan import Plan
 
 app = typer.Typer(
@@ -113,8 +114,8 @@ def demo(
     folder = _folder(out, "demo")
     console = Console(highlight=False)
     console.print(f"[bold]1. Patient[/bold]: {patient}, built from shapes with seed {seed}")
-    person = isodose.builtin_patient(patient, seed=seed)
-    target = person.targets[0]
+    person = isodose.builtin_patient(patient, spacing_mm=spacing, seed=seed)
+    target = _target(person, None)
     console.print(
         f"   {len(person.structures)} structures; target {target.name}, {target.volume_cm3:.0f} cm3"
     )
@@ -240,9 +241,7 @@ def plan(
     if out.suffix.lower() not in (".dcm", ".yaml", ".yml"):
         raise InputError("--out", out.name, "a file that ends in .dcm or .yaml")
     person = isodose.load_patient(patient)
-    wanted = target or next((s.name for s in person.targets), None)
-    if wanted is None:
-        raise InputError("--target", "nothing", f"one of {', '.join(person.structures) or '(no structures)'}")
+    wanted = _target(person, target).name
     chosen = machine_of(machine or f"generic_{ion.value}")
     made = isodose.simple_plan(person, wanted, ion.value, chosen, gantry, dose, fractions=fractions)
     if out.suffix.lower() == ".dcm":
@@ -366,6 +365,17 @@ class _uninterrupted:  # noqa: N801  (read as a statement)
 def _folder(out: Path | None, verb: str) -> Path:
     """Folder of the results: the one asked for, or a new one that says verb and time."""
     return out or Path(f"isodose-{verb}-{datetime.now():%Y%m%d-%H%M%S}")
+
+
+def _target(patient: Patient, name: str | None) -> Structure:
+    """Structure to cover: the named one, or else the patient's first planning target, or first target."""
+    from isodose.patient.structure import Role
+
+    if name is not None:
+        return patient.structure(name)
+    for structure in sorted(patient.targets, key=lambda s: s.role is not Role.PTV):
+        return structure
+    raise InputError("--target", "nothing", f"one of {', '.join(patient.structures) or '(no structures)'}")
 
 
 def _criteria(text: str, local: bool, threshold: float) -> GammaCriteria:

@@ -96,7 +96,11 @@ def test_energies_between_listed_ones_are_refused(tmp_path: Path) -> None:
             "from 100 to 200",
         ),
         ({"optics": GOOD["optics"][::-1]}, "optics[1].energy_mev_u", "ascending"),
-        ({"optics": [{**GOOD["optics"][0], "sigma_mm": [0, 1]}, GOOD["optics"][1]]}, "optics[0].sigma_mm[0]", "greater"),
+        (
+            {"optics": [{**GOOD["optics"][0], "sigma_mm": [0, 1]}, GOOD["optics"][1]]},
+            "optics[0].sigma_mm[0]",
+            "greater",
+        ),
         (
             {"range_shifters": [{**GOOD["range_shifters"][0], "material": "wood"}]},
             "range_shifters[0].material",

@@ -82,7 +82,7 @@ def test_fragments_keep_the_velocity_of_the_beam() -> None:
         assert 0.95 < median / 275.0 < 1.0
 
 
-# Protons of 12C on C with EXFOR O2628 (Mattei et al. 2020), mb/sr at 60 and 90 degrees; its energy threshold is
+# Protons of 12C on C, mb/sr at 60 and 90 degrees (EXFOR O2628, Mattei et al. 2020); its energy threshold is
 # taken as 30 MeV. The spectrum at large angles is the model's own, so 35 %.
 @pytest.mark.physics
 @pytest.mark.parametrize(("energy", "at60", "at90"), [(153.0, 79.0, 12.5), (281.0, 129.0, 23.6)])

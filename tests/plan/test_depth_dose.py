@@ -28,8 +28,8 @@ def reference(name: str) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("name", "ion", "energy", "spread", "tolerance"),
     [
-        ("water_150_mono", "proton", 150.0, 0.0, 0.10),
-        ("water_100_clin", "proton", 100.0, 0.9, 0.10),
+        ("water_150_mono", "proton", 150.0, 0.0, 0.04),
+        ("water_100_clin", "proton", 100.0, 0.9, 0.04),
         ("ch_c12_290_qmd", "carbon", 290.0, 0.0, 0.08),
         ("ch_c12_200_qmd", "carbon", 200.0, 0.0, 0.08),
     ],
@@ -41,7 +41,7 @@ def test_against_monte_carlo(name: str, ion: str, energy: float, spread: float, 
         window = np.abs(depth - part * model.range_mm) < 2.5
         # The stated accuracy of the model; the average over 5 mm takes out the reference's noise.
         assert model.at(depth[window]).mean() == pytest.approx(dose[window].mean(), rel=tolerance)
-    assert model.at(depth).max() == pytest.approx(dose.max(), rel=tolerance)
+    assert model.at(depth).max() == pytest.approx(dose.max(), rel=0.08)
     assert depth[model.at(depth).argmax()] == pytest.approx(depth[dose.argmax()], abs=1.5)
 
 
@@ -57,11 +57,12 @@ def test_spread_blunts_the_peak_and_keeps_the_range(ion: str) -> None:
     assert blunt.range_mm == sharp.range_mm
     assert blunt.range_sigma_mm > 2 * sharp.range_sigma_mm
     assert blunt.gy_mm2.max() < 0.8 * sharp.gy_mm2.max()
-    # The distal fall passes 80 % at the mean range (Bortfeld 1997), to a fraction of the straggling.
+    # The distal fall passes 80 % at the mean range (Bortfeld 1997), to a fraction of the straggling
+    # and of the table's step.
     for curve in (sharp, blunt):
         behind = curve.depth_mm > curve.depth_mm[curve.gy_mm2.argmax()]
         r80 = np.interp(-0.8 * curve.gy_mm2.max(), -curve.gy_mm2[behind][:200], curve.depth_mm[behind][:200])
-        assert r80 == pytest.approx(curve.range_mm, abs=0.3 * curve.range_sigma_mm)
+        assert r80 == pytest.approx(curve.range_mm, abs=0.3 * curve.range_sigma_mm + 0.1)
 
 
 @pytest.mark.parametrize("ion", ["helium", "carbon", "oxygen"])
@@ -92,7 +93,9 @@ def layers(ion: str, shallow: float, deep: float, spread: float = 0.6) -> list[D
 @pytest.mark.parametrize("ion", list(IONS))
 @pytest.mark.parametrize(("shallow", "deep"), [(100, 150), (60, 140), (100, 110)])
 @pytest.mark.parametrize(("weighting", "flatness"), [("least_squares", 0.03), ("power_law", 0.06)])
-def test_spread_out_peak_is_flat(ion: str, shallow: float, deep: float, weighting: str, flatness: float) -> None:
+def test_spread_out_peak_is_flat(
+    ion: str, shallow: float, deep: float, weighting: str, flatness: float
+) -> None:
     curves = layers(ion, shallow, deep)
     fluence = layer_fluence(curves, shallow, deep, 2.0, Weighting(weighting))
     assert np.all(fluence >= 0)
@@ -100,7 +103,7 @@ def test_spread_out_peak_is_flat(ion: str, shallow: float, deep: float, weightin
     dose = sum(f * c.at(depth) for f, c in zip(fluence, curves, strict=True))
     np.testing.assert_allclose(dose, 2.0, rtol=flatness)
     behind = sum(f * c.at(deep + 12.0) for f, c in zip(fluence, curves, strict=True))
-    # Only the ions' fragments are left 12 mm behind.
+    # Little but the ions' fragments is left 12 mm behind.
     assert behind < (0.02 if ion == "proton" else 0.5)
 
 
@@ -111,7 +114,11 @@ def test_power_law_is_that_of_jette_and_chen() -> None:
     q = 1 - 1 / p
     k = np.arange(1, n)
     expected = np.concatenate(
-        [[1 - (1 - 1 / (2 * n)) ** q], (1 - (k - 0.5) / n) ** q - (1 - (k + 0.5) / n) ** q, [(1 / (2 * n)) ** q]]
+        [
+            [1 - (1 - 1 / (2 * n)) ** q],
+            (1 - (k - 0.5) / n) ** q - (1 - (k + 0.5) / n) ** q,
+            [(1 / (2 * n)) ** q],
+        ]
     )
     np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-12)
 

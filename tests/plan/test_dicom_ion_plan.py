@@ -20,7 +20,9 @@ from isodose.plan.ion_plan_shifter import PlanWarning
 from isodose.plan.load import load_plan
 from isodose.plan.plan import Beam, Layer, Plan, RangeShifter, Spots
 
-ECLIPSE_PHOTON = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "eclipse_breast" / "rtplan.dcm"
+ECLIPSE_PHOTON = (
+    Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "eclipse_breast" / "rtplan.dcm"
+)
 
 
 def patient(position: str = "HFS") -> Patient:
@@ -41,8 +43,15 @@ def example(ion: str = "proton") -> Plan:
         f"generic_{ion}",
         (
             Beam("first", 90.0, 350.0, (1.5, -20.25, 300.0), layers),
-            Beam("second", 181.5, 0.0, (1.5, -20.25, 300.0), (Layer(94.72426463811185, Spots([1], [2], [3e9])),),
-                 shifter, 420.0),
+            Beam(
+                "second",
+                181.5,
+                0.0,
+                (1.5, -20.25, 300.0),
+                (Layer(94.72426463811185, Spots([1], [2], [3e9])),),
+                shifter,
+                420.0,
+            ),
         ),
         fractions=20,
         prescription_gy=2.0,
@@ -65,11 +74,19 @@ def changed(path: Path, change: object) -> Path:
 
 
 def same(a: Plan, b: Plan) -> None:
-    assert (a.name, a.ion, a.machine, a.fractions, a.target) == (b.name, b.ion, b.machine, b.fractions, b.target)
+    assert (a.name, a.ion, a.machine, a.fractions, a.target) == (
+        b.name,
+        b.ion,
+        b.machine,
+        b.fractions,
+        b.target,
+    )
     assert b.prescription_gy == pytest.approx(a.prescription_gy)
     for x, y in zip(a.beams, b.beams, strict=True):
         assert (x.name, x.range_shifter) == (y.name, y.range_shifter)
-        assert (y.gantry_angle_deg, y.couch_angle_deg) == pytest.approx((x.gantry_angle_deg, x.couch_angle_deg))
+        assert (y.gantry_angle_deg, y.couch_angle_deg) == pytest.approx(
+            (x.gantry_angle_deg, x.couch_angle_deg)
+        )
         assert y.isocentre_mm == pytest.approx(x.isocentre_mm)
         assert y.snout_position_mm == x.snout_position_mm
         for k, m in zip(x.layers, y.layers, strict=True):
@@ -107,7 +124,11 @@ def test_standard_example_of_control_point_pairs(tmp_path: Path) -> None:
 def test_every_element_of_the_checklist_is_there(tmp_path: Path) -> None:
     dataset = pydicom.dcmread(written(tmp_path))
     assert dataset.file_meta.TransferSyntaxUID == pydicom.uid.ImplicitVRLittleEndian
-    assert (dataset.Modality, dataset.ApprovalStatus, dataset.RTPlanGeometry) == ("RTPLAN", "UNAPPROVED", "PATIENT")
+    assert (dataset.Modality, dataset.ApprovalStatus, dataset.RTPlanGeometry) == (
+        "RTPLAN",
+        "UNAPPROVED",
+        "PATIENT",
+    )
     assert len(dataset.RTPlanLabel) <= 16
     assert dataset.PatientSetupSequence[0].PatientPosition == "HFS"
     group = dataset.FractionGroupSequence[0]
@@ -117,18 +138,20 @@ def test_every_element_of_the_checklist_is_there(tmp_path: Path) -> None:
     beam = dataset.IonBeamSequence[1]
     wanted = (
         "BeamNumber BeamName BeamType RadiationType ScanMode PrimaryDosimeterUnit TreatmentDeliveryType "
-        "VirtualSourceAxisDistances PatientSupportType NumberOfControlPoints NumberOfWedges NumberOfCompensators "
-        "NumberOfBoli NumberOfBlocks NumberOfRangeShifters NumberOfLateralSpreadingDevices "
-        "NumberOfRangeModulators TreatmentMachineName ReferencedPatientSetupNumber"
+        "VirtualSourceAxisDistances PatientSupportType NumberOfControlPoints NumberOfWedges
+        NumberOfCompensators " "NumberOfBoli NumberOfBlocks NumberOfRangeShifters
+        NumberOfLateralSpreadingDevices " "NumberOfRangeModulators TreatmentMachineName
+        ReferencedPatientSetupNumber"
     )
     assert [k for k in wanted.split() if k not in beam] == []
     assert list(beam.VirtualSourceAxisDistances) == [1900, 2300]
     first = beam.IonControlPointSequence[0]
     wanted = (
         "GantryAngle GantryRotationDirection BeamLimitingDeviceAngle BeamLimitingDeviceRotationDirection "
-        "PatientSupportAngle PatientSupportRotationDirection TableTopVerticalPosition TableTopLateralPosition "
-        "TableTopLongitudinalPosition IsocenterPosition TableTopPitchAngle TableTopRollAngle GantryPitchAngle "
-        "SnoutPosition RangeShifterSettingsSequence ScanSpotTuneID NumberOfPaintings ScanningSpotSize"
+        "PatientSupportAngle PatientSupportRotationDirection TableTopVerticalPosition
+        TableTopLateralPosition " "TableTopLongitudinalPosition IsocenterPosition TableTopPitchAngle
+        TableTopRollAngle GantryPitchAngle " "SnoutPosition RangeShifterSettingsSequence ScanSpotTuneID
+        NumberOfPaintings ScanningSpotSize"
     )
     assert [k for k in wanted.split() if k not in first] == []
     setting = first.RangeShifterSettingsSequence[0]
@@ -170,9 +193,9 @@ def test_meterset_scales_weights(tmp_path: Path) -> None:
 def test_setup_beams_are_left_out_and_beams_matched_by_number(tmp_path: Path) -> None:
     def add_setup(dataset: Dataset) -> None:
         dataset.IonBeamSequence[0].TreatmentDeliveryType = "SETUP"
-        dataset.FractionGroupSequence[0].ReferencedBeamSequence = (
-            dataset.FractionGroupSequence[0].ReferencedBeamSequence[::-1]
-        )
+        dataset.FractionGroupSequence[0].ReferencedBeamSequence = dataset.FractionGroupSequence[
+            0
+        ].ReferencedBeamSequence[::-1]
 
     plan = read_ion_plan(changed(written(tmp_path), add_setup))
     assert [b.name for b in plan.beams] == ["second"]
@@ -310,11 +333,21 @@ def test_prescription_of_other_systems_is_not_taken_for_physical(tmp_path: Path)
     [
         (Plan("p", "proton", "generic_proton", (Beam("b", 0, 0, (0, 0, 0), ()),)), "beams[0].layers"),
         (
-            Plan("p", "proton", "generic_proton", (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([], [], [])),)),)),
+            Plan(
+                "p",
+                "proton",
+                "generic_proton",
+                (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([], [], [])),)),),
+            ),
             "beams[0].layers[0].spots",
         ),
         (
-            Plan("p", "proton", "generic_proton", (Beam("b", 0, 0, (0, 0, 0), (Layer(9, Spots([0], [0], [1])),)),)),
+            Plan(
+                "p",
+                "proton",
+                "generic_proton",
+                (Beam("b", 0, 0, (0, 0, 0), (Layer(9, Spots([0], [0], [1])),)),),
+            ),
             "beams[0].layers[0].energy_mev_u",
         ),
         (Plan("p", "proton", "elsewhere", example().beams), "machine"),
@@ -347,7 +380,11 @@ def test_a_photon_plan_is_refused() -> None:
 @given(data=st.data())
 def test_damaged_bytes_give_a_plan_or_an_input_error(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "damaged.dcm"
-    good = (tmp_path / "good.dcm") if (tmp_path / "good.dcm").exists() else written(tmp_path).rename(tmp_path / "good.dcm")
+    good = (
+        (tmp_path / "good.dcm")
+        if (tmp_path / "good.dcm").exists()
+        else written(tmp_path).rename(tmp_path / "good.dcm")
+    )
     raw = bytearray(good.read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

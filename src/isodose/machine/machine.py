@@ -115,22 +115,15 @@ class Machine:
         InputError
             If the energy is outside the range or, for a machine with a list of energies, not on it.
         """
-        low, high = self.energy_range_mev_u
-        near = _ENERGY_TOLERANCE_MEV_U
-        if not low - near <= energy_mev_u <= high + near:
+        nearest = self.nearest_energy_mev_u(energy_mev_u, field)
+        if abs(nearest - energy_mev_u) > _ENERGY_TOLERANCE_MEV_U:
             raise InputError(
-                field, f"{energy_mev_u:g} MeV/u", f"{low:g} to {high:g} MeV/u of machine {self.name!r}"
+                field,
+                f"{energy_mev_u:g} MeV/u",
+                f"an energy on the list of machine {self.name!r} (nearest is {nearest:g})",
             )
-        if self.energies_mev_u:
-            nearest = self.nearest_energy_mev_u(energy_mev_u)
-            if abs(nearest - energy_mev_u) > near:
-                raise InputError(
-                    field,
-                    f"{energy_mev_u:g} MeV/u",
-                    f"an energy on the list of machine {self.name!r} (nearest is {nearest:g})",
-                )
 
-    def nearest_energy_mev_u(self, energy_mev_u: float) -> float:
+    def nearest_energy_mev_u(self, energy_mev_u: float, field: str = "energy_mev_u") -> float:
         """Deliverable energy nearest to one inside the range.
 
         Raises
@@ -138,8 +131,12 @@ class Machine:
         InputError
             If the energy is outside the range.
         """
+        low, high = self.energy_range_mev_u
+        if not low - _ENERGY_TOLERANCE_MEV_U <= energy_mev_u <= high + _ENERGY_TOLERANCE_MEV_U:
+            raise InputError(
+                field, f"{energy_mev_u:g} MeV/u", f"{low:g} to {high:g} MeV/u of machine {self.name!r}"
+            )
         if not self.energies_mev_u:
-            self.check_energy(energy_mev_u)
             return energy_mev_u
         return min(self.energies_mev_u, key=lambda e: abs(e - energy_mev_u))
 

@@ -114,7 +114,10 @@ def _read(path: Path, stamp: int) -> Machine:
     for i, shifter in enumerate(entry.range_shifters):
         if shifter.material not in MATERIALS:
             raise InputError(
-                f"range_shifters[{i}].material", repr(shifter.material), f"one of {', '.join(MATERIALS)}", path
+                f"range_shifters[{i}].material",
+                repr(shifter.material),
+                f"one of {', '.join(MATERIALS)}",
+                path,
             )
     return Machine(
         name=entry.name,

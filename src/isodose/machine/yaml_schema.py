@@ -93,7 +93,9 @@ def read_yaml(path: str | Path, schema: type[Schema]) -> Schema:
     try:
         raw = path.read_bytes()
         if _may_nest_deeply(raw):
-            raise InputError("file", f"more than {_DEPTH_LIMIT} levels of nesting or indentation", "fewer", path)
+            raise InputError(
+                "file", f"more than {_DEPTH_LIMIT} levels of nesting or indentation", "fewer", path
+            )
         data = yaml.load(raw, Loader=_Loader)
     except InputError:
         raise

@@ -7,6 +7,8 @@ were left out are filled in by interpolating the shape (see ``isodose.patient.co
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -113,6 +115,21 @@ def plane_coverage(plane: Plane, grid: Grid) -> NDArray[np.float64]:
     return total
 
 
+def _zeros(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Array of zeros that takes memory only where it is written to, in pages of 4 KiB.
+
+    A structure fills a small part of the CT. The huge pages that numpy asks for would hold whole planes of
+    every structure, gigabytes for a patient with many.
+    """
+    if not hasattr(mmap, "MADV_NOHUGEPAGE"):
+        return np.zeros(shape, dtype=np.float32)
+    count = math.prod(shape) * np.dtype(np.float32).itemsize
+    # Private memory reads as zero without being there; shared memory, the default, would not.
+    memory = mmap.mmap(-1, count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.ndarray(shape, dtype=np.float32, buffer=memory)
+
+
 def occupancy(
     contours: Sequence[Contour],
     grid: Grid,
@@ -146,7 +163,7 @@ def occupancy(
     """
     from isodose.patient.contour_gaps import filled_planes
 
-    values = np.zeros(grid.shape, dtype=np.float32)
+    values = _zeros(grid.shape)
     planes = planes_of(contours)
     if not planes:
         return values
@@ -157,9 +174,9 @@ def occupancy(
             "contours in a single plane",
             "a slice distance, or contours in several planes",
         )
-    # Only the part of the grid around the contours is touched, so that the rest takes neither time nor memory.
+    # Only the part of the grid around the contours is touched; the rest takes neither time nor memory.
     outline = np.concatenate([c.points_mm for c in contours])
-    box, (_, *window) = grid.cropped(
+    box, (_, rows, columns) = grid.cropped(
         (*outline.min(axis=0), grid.lower_mm[2]), (*outline.max(axis=0), grid.upper_mm[2])
     )
     reached: set[int] = set()
@@ -172,10 +189,10 @@ def occupancy(
         area = plane_coverage(slab.plane, box)
         for k in range(first, last):
             share = min(upper, k + 1.0) - max(lower, float(k))
-            values[k, *window] += (share * area).astype(np.float32)
+            values[k, rows, columns] += (share * area).astype(np.float32)
             reached.add(k)
     for k in reached:
-        part = values[k, *window]
+        part = values[k, rows, columns]
         part[part < NEGLIGIBLE] = 0.0
         part[part > 1.0 - NEGLIGIBLE] = 1.0
     return values

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.charset import default_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -40,7 +41,9 @@ def _contour(points: NDArray[np.float64], z_mm: float, images: Sequence[Dataset]
     text = "\\".join([f"{v:.10g}" for v in rounded.ravel().tolist()]).encode()
     text += b" " * (len(text) % 2)
     item[CONTOUR_DATA] = RawDataElement(CONTOUR_DATA, "DS", len(text), text, 0, True, True)
-    item.set_original_encoding(is_implicit_vr=True, is_little_endian=True)
+    item.set_original_encoding(
+        is_implicit_vr=True, is_little_endian=True, character_encoding=default_encoding
+    )
     if images:
         item.ContourImageSequence = list(images)
     return item

@@ -1,8 +1,8 @@
-"""From Hounsfield units to what a beam sees: mass density and material of each voxel, stopping power relative to water.
+"""From Hounsfield units to what a beam sees: density, material and relative stopping power of each voxel.
 
-Two chains exist in the field, and they differ for the same voxel: HU -> composition and density -> stopping power
-(Monte Carlo), and HU -> RSP by a table (pencil beams). A calibration made of density and composition serves both
-and makes them agree; only one that brings its own RSP table follows the second chain.
+Two chains exist in the field, and they differ for the same voxel: HU -> composition and density -> stopping
+power (Monte Carlo), and HU -> RSP by a table (pencil beams). A calibration made of density and composition
+serves both and makes them agree; only one that brings its own RSP table follows the second chain.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,13 @@ RSP_ENERGY_MEV_U = 100.0
 """Energy at which RSP is taken; it moves by -0.2 % (adipose) to +0.3 % (cortical bone) up to 200 MeV/u."""
 
 AIR_BELOW_HU = -900.0
-"""A table must begin at or below this, because numbers below its beginning (padding) are taken as its first value."""
+"""A table must begin at or below this: numbers below its beginning (padding) take its first value."""
 
 Knots = tuple[tuple[float, float], ...]
 """Pairs of HU and value; linear in between. At a repeated HU the second value holds from there on."""
 
 Overrides = Sequence[tuple[Structure, float | Material]]
-"""Structures whose voxels (at least half inside) are given an HU, or a material at its nominal density; the last wins."""
+"""Structures whose voxels (at least half inside) get an HU or a material at its nominal density."""
 
 
 class CalibrationWarning(IsodoseWarning):
@@ -77,7 +78,7 @@ class TissueMap:
     materials: tuple[Material, ...]
 
     def rsp(self) -> Volume:
-        """Stopping power relative to water at 100 MeV/u."""
+        """Map of the stopping power relative to water at 100 MeV/u."""
         per_density = np.array([_rsp_per_density(m) for m in self.materials], dtype=np.float32)
         return Volume(self.grid, per_density[self.material] * self.density)
 
@@ -93,7 +94,7 @@ def interpolate(knots: Knots, hu: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_knots(field: str, knots: Knots, file: Path | None = None) -> None:
-    """Raise `InputError` unless knots ascend from -900 HU or below with positive values; no knots are fine."""
+    """Raise `InputError` unless knots ascend from -900 HU or below, with positive values; none are fine."""
     if not knots:
         return
     table = np.asarray(knots, dtype=np.float64)
@@ -136,8 +137,8 @@ class HounsfieldCalibration:
     Raises
     ------
     InputError
-        If knots or bins do not ascend, begin above -900 HU or a value is not positive, or there is neither RSP nor
-        density with composition.
+        If knots or bins do not ascend or begin above -900 HU, a value is not positive, or there is neither
+        RSP nor density with composition.
     """
 
     name: str
@@ -156,7 +157,7 @@ class HounsfieldCalibration:
         check_knots("density", self.density_knots, self.file)
         check_knots("rsp", self.rsp_knots, self.file)
         first = [hu for hu, _ in self.composition]
-        for i, (a, b) in enumerate(zip(first, first[1:], strict=False), start=1):
+        for i, (a, b) in enumerate(pairwise(first), start=1):
             if not b > a:
                 raise InputError(f"composition[{i}].from_hu", b, f"more than the {a:g} before it", self.file)
         if first and not first[0] <= AIR_BELOW_HU:
@@ -192,7 +193,7 @@ class HounsfieldCalibration:
         return np.asarray(np.maximum(index, 0), dtype=np.uint8)
 
     def rsp_of_hu(self, hu: ArrayLike) -> NDArray[np.float64]:
-        """Stopping power relative to water, at 100 MeV/u, of CT numbers of any shape."""
+        """RSP at 100 MeV/u of CT numbers of any shape."""
         if self.rsp_knots:
             return interpolate(self.rsp_knots, self._checked(hu))
         per_density = np.array([_rsp_per_density(m) for m in self.materials])
@@ -208,16 +209,16 @@ class HounsfieldCalibration:
         ct
             CT numbers in HU.
         outside_air
-            Outline of the body: voxels that it does not touch become air (couch, masks, clothing). Supports that
-            the beam crosses must be put back with ``overrides``.
+            Outline of the body: voxels that it does not touch become air (couch, masks, clothing). Supports
+            that the beam crosses must be put back with ``overrides``.
         overrides
             Structures with an HU or a material.
 
         Raises
         ------
         InputError
-            If a number is not finite or above the table (unless the table says to clamp), if the calibration has
-            no composition, or if a structure lies on another grid.
+            If a number is not finite or above the table (unless the table says to clamp), if the calibration
+            has no composition, or if a structure lies on another grid.
 
         Warns
         -----
@@ -240,7 +241,7 @@ class HounsfieldCalibration:
         return TissueMap(ct.grid, density, index, tuple(materials))
 
     def rsp(self, ct: Volume, outside_air: Structure | None = None, overrides: Overrides = ()) -> Volume:
-        """Stopping power relative to water, at 100 MeV/u, of each voxel; arguments and errors of `tissue`."""
+        """RSP at 100 MeV/u of each voxel; arguments and errors are those of `tissue`."""
         if not self.rsp_knots:
             return self.tissue(ct, outside_air, overrides).rsp()
         hu, media = self._prepared(ct, outside_air, overrides)
@@ -282,7 +283,7 @@ class HounsfieldCalibration:
         return self._checked(hu, ct.grid).astype(np.float32, copy=False), media
 
     def _checked(self, hu: ArrayLike, grid: Grid | None = None) -> NDArray[np.floating]:
-        """The same numbers if the table covers them; clamped with a warning if it allows that."""
+        """Return the same numbers if the table covers them; clamp with a warning if it allows that."""
         number = np.asarray(hu)
         if number.dtype not in (np.float32, np.float64):
             number = number.astype(np.float64)
@@ -305,7 +306,7 @@ class HounsfieldCalibration:
                 CalibrationWarning,
                 stacklevel=2,
             )
-            return np.minimum(number, number.dtype.type(self.end_hu))
+            return np.asarray(np.minimum(number, number.dtype.type(self.end_hu)))
         raise InputError(
             f"ct {place}",
             found,
@@ -326,10 +327,10 @@ def _place(flat: int, shape: tuple[int, ...], grid: Grid | None) -> str:
 def schneider() -> HounsfieldCalibration:
     """Schneider's conversion with titanium above 2995 HU, up to 3071 HU (see `isodose.patient.schneider`).
 
-    Validity: a scanner whose numbers of real tissue match the one of the paper (120 kV class, no contrast medium,
-    no cone-beam CT); against measured tissue phantoms one CT curve errs by up to 4 % in spongy bone and 3 % in fat.
-    The published density has a step of -3.9 % at 101 HU (1.121 to 1.077 g/cm3), kept here as it is; an error
-    of 3-4 HU there moves the density as much as 70 HU elsewhere.
+    Validity: a scanner whose numbers of real tissue match the one of the paper (120 kV class, no contrast
+    medium, no cone-beam CT); against measured tissue phantoms one CT curve errs by up to 4 % in spongy bone
+    and 3 % in fat. The published density has a step of -3.9 % between 100 and 101 HU (1.121 to 1.077
+    g/cm3), kept here as it is, at 101 HU: noise around that number makes the density jump.
 
     References
     ----------
@@ -344,12 +345,12 @@ def schneider() -> HounsfieldCalibration:
 def phantom() -> HounsfieldCalibration:
     """Exact materials for the built-in phantoms: 0 HU is water of 1 g/cm3, which in tissue tables it is not.
 
-    Air at -1000 HU, inflated lung (0.26 g/cm3) at -740 HU, water at 0 HU, cortical bone (1.92 g/cm3) at 1525 HU;
-    densities linear in between, materials changing half way.
+    Air at -1000 HU, inflated lung (0.26 g/cm3) at -740 HU, water at 0 HU, cortical bone (1.92 g/cm3) at
+    1525 HU; densities linear in between, materials changing half way.
     """
     media = [(-1000.0, "air"), (-740.0, "lung"), (0.0, "water"), (1525.0, "bone_cortical")]
     knots = tuple((hu, material(name).density_g_cm3) for hu, name in media)
-    edges = [-1000.0] + [(a + b) / 2 for (a, _), (b, _) in zip(media, media[1:], strict=False)]
+    edges = [-1000.0] + [(a + b) / 2 for (a, _), (b, _) in pairwise(media)]
     bins = tuple((edge, material(name)) for edge, (_, name) in zip(edges, media, strict=True))
     return HounsfieldCalibration("phantom", knots, bins)
 

@@ -1,13 +1,14 @@
 """A user's own Hounsfield calibration, in YAML.
 
-Keys: ``name``; ``density``, pairs of HU and g/cm3, with ``composition``, a list of bins; or ``rsp``, pairs of HU and
-stopping power relative to water (alone it serves pencil beams only; beside the others it replaces the RSP that would
-follow from them); ``above``, either ``refuse`` (the default) or ``clamp``, for CT numbers above the last knot.
+Keys: ``name``; ``density``, pairs of HU and g/cm3, with ``composition``, a list of bins; or ``rsp``, pairs
+of HU and stopping power relative to water (alone it serves pencil beams only; beside the others it replaces
+the RSP that would follow from them); ``above``, either ``refuse`` (the default) or ``clamp``, for numbers
+above the last knot.
 
-Values are linear between knots. A HU given twice is a step: its second value holds from there on. Tables begin at
--900 HU or below; CT numbers below the first knot take its value. A bin has ``from_hu`` and either the ``material``
-by its registered name or a ``name`` with its ``elements`` (mass fractions by symbol that sum to 1), and holds up to
-the next bin::
+Values are linear between knots. A HU given twice is a step: its second value holds from there on. Tables
+begin at -900 HU or below; CT numbers below the first knot take its value. A bin has ``from_hu`` and either
+the ``material`` by its registered name or a ``name`` with its ``elements`` (mass fractions by symbol that
+sum to 1), and holds up to the next bin::
 
     name: planning CT 120 kV
     density:
@@ -59,8 +60,8 @@ def read_calibration(path: str | Path) -> HounsfieldCalibration:
     Raises
     ------
     InputError
-        Naming file and key, if the file cannot be read, a key is unknown or missing, knots do not ascend, an element
-        or material is unknown, or mass fractions do not sum to 1.
+        Naming file and key, if the file cannot be read, a key is unknown or missing, knots do not ascend, an
+        element or material is unknown, or mass fractions do not sum to 1.
     """
     file = Path(path)
     table = _validated(_loaded(file), file)
@@ -103,7 +104,7 @@ def _validated(content: Any, file: Path) -> _Table:
 
 
 def _medium(entry: _Bin, place: str, density: float, file: Path) -> Material:
-    """The material of a bin, at the density in its middle."""
+    """Material of a bin, at the density in its middle."""
     if (entry.material is None) == (entry.elements is None):
         found = "neither" if entry.material is None else "both"
         raise InputError(place, f"{found} of material and elements", "one of them", file)

@@ -1,9 +1,10 @@
 """Schneider's stoichiometric conversion of Hounsfield units, as a table.
 
-Source: Schneider, Bortfeld and Schlegel, Phys. Med. Biol. 45 (2000) 459: four linear sections of density and 24
-bins of composition from air to cortical bone. The paper ends near HU 1600. Two things are added to it, as in
-common Monte Carlo conversions: the density goes on to HU 2995 (with 0.5 mg/cm3 per HU from 2001 on) with the
-composition of cortical bone, and what lies above, up to the 3071 HU where a 12-bit CT saturates, is titanium.
+Source: Schneider, Bortfeld and Schlegel, Phys. Med. Biol. 45 (2000) 459: linear sections of density and 24
+bins of composition from air to cortical bone. The paper ends near HU 1600. Two things are added to it, as
+in common Monte Carlo conversions: the density goes on to HU 2995 (with 0.5 mg/cm3 per HU from 2001 on) with
+the composition of cortical bone, and what lies above, up to the 3071 HU where a 12-bit CT saturates, is
+titanium.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from isodose.physics.materials import Material, material
 TABLE_END_HU = 3071.0
 """Highest number of a 12-bit CT; above it the conversion refuses."""
 
-# HU, density in g/cm3; linear in between. At a repeated HU the second value holds from there on. The paper gives
-# its sections for whole numbers; here each one reaches up to the next section's first number.
+# HU, density in g/cm3; linear in between. At a repeated HU the second value holds from there on. The paper
+# gives its sections for whole numbers; here each one reaches up to the next section's first number.
 DENSITY_KNOTS: tuple[tuple[float, float], ...] = (
     (-1000.0, 0.00121),
     (-98.0, 0.93),

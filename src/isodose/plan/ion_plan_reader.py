@@ -1,10 +1,10 @@
 """Read a DICOM RT Ion Plan (PS3.3 A.49) of scanned beams.
 
-Tolerated, because systems write them: setup beams (left out), one control point per layer instead of a pair,
-single values where a list is meant, empty cumulative weights, energies and range-shifter settings that are only
-given when they change, layers repeated for painting (kept, in order). Refused, because any reading would be a
-guess: weights that do not add up to their total, unknown units, moving gantries, tilted tables, scattered or
-line-scanned beams.
+Tolerated, because systems write them: setup beams (left out), one control point per layer instead of a
+pair, single values where a list is meant, empty cumulative weights, energies and range-shifter settings
+that are only given when they change, layers repeated for painting (kept, in order). Refused, because any
+reading would be a guess: weights that do not add up to their total, unknown units, moving gantries, tilted
+tables, scattered or line-scanned beams.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 from pydicom.uid import RTIonPlanStorage
 
 from isodose.errors import InputError, IsodoseError
@@ -42,8 +41,8 @@ def read_ion_plan(path: str | Path, machine: Machine | str | None = None) -> Pla
     path
         The file.
     machine
-        Machine to use in place of the one that the plan names. Needed where isodose does not know that one and
-        the weights are in MU.
+        Machine to use in place of the one that the plan names. Needed where isodose does not know that one
+        and the weights are in MU.
 
     Returns
     -------
@@ -275,7 +274,12 @@ def _patient_position(root: Element, items: list[Element]) -> str:
         for s in root.sequence("PatientSetupSequence", optional=True)
     }
     used = [
-        setups.get(b.integer("ReferencedPatientSetupNumber"), "") for b in items
+        setups.get(b.integer("ReferencedPatientSetupNumber"), "")
+        for b in items
         if b.has("ReferencedPatientSetupNumber")
     ]
-    return _common(used, [b for b in items if b.has("ReferencedPatientSetupNumber")], "PatientPosition") if used else ""
+    return (
+        _common(used, [b for b in items if b.has("ReferencedPatientSetupNumber")], "PatientPosition")
+        if used
+        else ""
+    )

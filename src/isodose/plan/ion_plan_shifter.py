@@ -45,7 +45,10 @@ def beam_shifter(item: Element, points: list[Element], machine: Machine | None) 
     for index, point in enumerate(points):
         now = set(inserted)
         for setting in point.sequence("RangeShifterSettingsSequence", optional=True):
-            number, text = setting.integer("ReferencedRangeShifterNumber"), setting.text("RangeShifterSetting")
+            number, text = (
+                setting.integer("ReferencedRangeShifterNumber"),
+                setting.text("RangeShifterSetting"),
+            )
             if text.upper() not in ("IN", "OUT"):
                 raise setting.error("RangeShifterSetting", repr(text), "IN or OUT")
             now = now | {number} if text.upper() == "IN" else now - {number}
@@ -89,8 +92,7 @@ def _shifter(name: str, setting: Element, machine: Machine | None) -> RangeShift
         expected = f"thickness and distance of {name!r}, which the machine does not know"
         raise setting.error("RangeShifterWaterEquivalentThickness", "nothing of use", expected)
     warnings.warn(
-        f"{setting.path}: range shifter {name!r} is not one of the machine's; {thickness:g} mm of water stand in",
-        PlanWarning,
-        stacklevel=2,
+        f"{setting.path}: range shifter {name!r} is not one of the machine's; {thickness:g} mm of water
+        stand in", PlanWarning, stacklevel=2,
     )
     return RangeShifter(name, thickness, "water", distance)

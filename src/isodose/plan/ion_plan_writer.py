@@ -102,9 +102,7 @@ def write_ion_plan(
         sequence_item(PatientSetupNumber=1, PatientPosition=patient.position, SetupTechnique="ISOCENTRIC")
     ]
     dataset.FractionGroupSequence = [_fraction_group(plan, metersets)]
-    dataset.IonBeamSequence = [
-        _beam(plan, i, layers, machine, unit) for i, layers in enumerate(metersets)
-    ]
+    dataset.IonBeamSequence = [_beam(plan, i, layers, machine, unit) for i, layers in enumerate(metersets)]
     save_dicom(dataset, path)
     return uid
 
@@ -192,7 +190,7 @@ def _beam(
         item.RadiationMassNumber = ion.nucleons
         item.RadiationAtomicNumber = ion.charge
         item.RadiationChargeState = ion.charge
-    for device in "Wedges Compensators Boli Blocks LateralSpreadingDevices RangeModulators".split():
+    for device in ["Wedges", "Compensators", "Boli", "Blocks", "LateralSpreadingDevices", "RangeModulators"]:
         setattr(item, f"NumberOf{device}", 0)
     item.NumberOfRangeShifters = 0 if beam.range_shifter is None else 1
     if beam.range_shifter is not None:
@@ -212,9 +210,7 @@ def _beam(
     return item
 
 
-def _control_points(
-    beam: Beam, metersets: list[NDArray[np.float32]], machine: Machine
-) -> list[Dataset]:
+def _control_points(beam: Beam, metersets: list[NDArray[np.float32]], machine: Machine) -> list[Dataset]:
     points: list[Dataset] = []
     delivered = 0.0
     for layer, weights in zip(beam.layers, metersets, strict=True):
@@ -241,7 +237,11 @@ def _control_points(
 
 def _place_beam(point: Dataset, beam: Beam) -> None:
     """Set what the first control point alone says, for the whole beam."""
-    turning = {"Gantry": beam.gantry_angle_deg, "BeamLimitingDevice": 0.0, "PatientSupport": beam.couch_angle_deg}
+    turning = {
+        "Gantry": beam.gantry_angle_deg,
+        "BeamLimitingDevice": 0.0,
+        "PatientSupport": beam.couch_angle_deg,
+    }
     for part, angle in turning.items():
         setattr(point, f"{part}Angle", _ds(angle % 360.0))
         setattr(point, f"{part}RotationDirection", "NONE")

@@ -31,13 +31,14 @@ class Placement:
     Parameters
     ----------
     spot_spacing_mm
-        Distance of spots on the isocentre plane; by default 1.2 standard deviations of the spot of the deepest
-        layer, and at least 2 mm.
+        Distance of spots on the isocentre plane; by default 1.2 standard deviations of the spot of the
+        deepest layer, and at least 2 mm.
     layer_spacing_mm
         Distance of ranges in water; by default 1.25 standard deviations of the range (straggling and energy
         spread).
     lateral_margin_mm
-        How far spots reach beside the target; by default 1.5 standard deviations of the spot, and at least 3 mm.
+        How far spots reach beside the target; by default 1.5 standard deviations of the spot, and at least
+        3 mm.
     proximal_margin_mm, distal_margin_mm
         How far the flat dose reaches before and behind the target, in water.
     pattern
@@ -71,7 +72,7 @@ def place_beam(
     target: Structure,
     machine: Machine,
     dose_gy: float,
-    placement: Placement = Placement(),  # noqa: B008  # immutable
+    placement: Placement = Placement(),  # immutable
     position: str = "HFS",
 ) -> Beam:
     """Fill a beam with layers and spots that give a target a flat dose.
@@ -79,8 +80,9 @@ def place_beam(
     Parameters
     ----------
     beam
-        Name, angles, isocentre and, if wanted, a range shifter; its layers are replaced. Without a shifter the
-        machine's thinnest that lets its lowest energy reach the target's near side is taken, where one is needed.
+        Name, angles, isocentre and, if wanted, a range shifter; its layers are replaced. Without a shifter
+        the machine's thinnest that lets its lowest energy reach the target's near side is taken, where one
+        is needed.
     rsp
         Stopping power relative to water.
     target
@@ -131,20 +133,21 @@ def layer_energies(
     """
     low, high = (float(r) for r in range_mm(machine.ion, np.array(machine.energy_range_mev_u)))
 
-    def at(depth: float) -> DepthDose:
-        energy = float(energy_for_range(machine.ion, min(max(depth, low), high)))
-        energy = min(max(energy, machine.energy_range_mev_u[0]), machine.energy_range_mev_u[1])
-        return depth_dose(machine.ion, energy, machine.energy_spread_percent(energy))
+    def curve(depth: float) -> tuple[float, float]:
+        """Deliverable energy that stops nearest to a depth, and its range straggling in mm."""
+        wanted = float(np.clip(energy_for_range(machine.ion, depth), *machine.energy_range_mev_u))
+        energy = round(machine.nearest_energy_mev_u(wanted), 6)
+        return energy, depth_dose(machine.ion, energy, machine.energy_spread_percent(energy)).range_sigma_mm
 
-    depth = min(deep_mm + OVERSHOOT * at(deep_mm).range_sigma_mm, high)
+    depth = min(deep_mm + OVERSHOOT * curve(min(max(deep_mm, low), high))[1], high)
     energies: set[float] = set()
     while True:
         depth = max(depth, low)
-        energy = float(np.clip(energy_for_range(machine.ion, depth), *machine.energy_range_mev_u))
-        energies.add(round(machine.nearest_energy_mev_u(energy), 6))
+        energy, sigma = curve(depth)
+        energies.add(energy)
         if depth <= shallow_mm or depth <= low:
             return sorted(energies)
-        depth -= spacing_mm or _LAYERS_PER_SIGMA * at(depth).range_sigma_mm
+        depth -= spacing_mm or _LAYERS_PER_SIGMA * sigma
 
 
 def _span(

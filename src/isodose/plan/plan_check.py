@@ -37,8 +37,9 @@ def check_plan(plan: Plan, machine: Machine, patient: Patient | None = None) -> 
     Raises
     ------
     InputError
-        Naming the first field that is wrong, as ``beams[0].layers[2].energy_mev_u``: another ion, an energy or a
-        range shifter that the machine has not, no layers, spots or particles, a spot that misses the patient.
+        Naming the first field that is wrong, as ``beams[0].layers[2].energy_mev_u``: another ion, an energy
+        or a range shifter that the machine has not, no layers, spots or particles, a spot that misses the
+        patient.
     """
     if plan.ion != machine.ion:
         raise InputError("ion", plan.ion, f"{machine.ion}, the ion of machine {machine.name!r}")
@@ -73,9 +74,7 @@ def _check_beam(beam: Beam, machine: Machine, field: str) -> None:
             )
 
 
-def _check_aim(
-    beam: Beam, machine: Machine, patient: Patient, body: NDArray[np.bool_], field: str
-) -> None:
+def _check_aim(beam: Beam, machine: Machine, patient: Patient, body: NDArray[np.bool_], field: str) -> None:
     """Refuse spots whose ray passes the body by more than the spot is wide."""
     x = np.concatenate([layer.spots.x_mm for layer in beam.layers])
     y = np.concatenate([layer.spots.y_mm for layer in beam.layers])

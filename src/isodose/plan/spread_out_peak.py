@@ -1,8 +1,8 @@
 """Weights of energy layers that add up to a flat dose over a span of depths.
 
-Two ways: least squares on the depth doses themselves, and the classic power law of Bortfeld and Schlegel (Phys
-Med Biol 41 (1996) 1331), whose exponent Jette and Chen (Phys Med Biol 56 (2011) N131) showed must be fitted,
-because straggling and reactions tilt the plateau that the Bragg-Kleeman exponent would give.
+Two ways: least squares on the depth doses themselves, and the classic power law of Bortfeld and Schlegel
+(Phys Med Biol 41 (1996) 1331), whose exponent Jette and Chen (Phys Med Biol 56 (2011) N131) showed must be
+fitted, because straggling and reactions tilt the plateau that the Bragg-Kleeman exponent would give.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _SMOOTHNESS = 0.02
 """Penalty on layers of unlike dose, relative to the misfit; damps the zigzag of free least squares."""
 
 OVERSHOOT = 0.8
-"""By how many standard deviations of its range the deepest layer stops behind the span, so that the dose holds
-up to its end."""
+"""By how many standard deviations of its range the deepest layer stops behind the span, so that the dose
+holds up to its end."""
 
 
 class Weighting(StrEnum):
@@ -76,8 +76,8 @@ def layer_fluence(
 def power_law_weights(ranges_mm: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     """Relative fluences of layers for a flat dose up to the longest range.
 
-    The density of ranges (R0 - R)^(-1/p) integrated over the cell of each layer, which reaches half-way to its
-    neighbours; for evenly spaced layers these are the weights of Jette and Chen (2011), eq. 6.
+    The density of ranges (R0 - R)^(-1/p) integrated over the cell of each layer, which reaches half-way to
+    its neighbours; for evenly spaced layers these are the weights of Jette and Chen (2011), eq. 6.
 
     Parameters
     ----------
@@ -97,7 +97,9 @@ def power_law_weights(ranges_mm: NDArray[np.float64], exponent: float) -> NDArra
     return weights / weights.sum()
 
 
-def _power_law(ranges: NDArray[np.float64], matrix: NDArray[np.float64], dose_gy: float) -> NDArray[np.float64]:
+def _power_law(
+    ranges: NDArray[np.float64], matrix: NDArray[np.float64], dose_gy: float
+) -> NDArray[np.float64]:
     def scaled(exponent: float) -> NDArray[np.float64]:
         weights = power_law_weights(ranges, exponent)
         return np.asarray(weights * dose_gy / np.mean(matrix @ weights))

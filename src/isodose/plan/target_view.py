@@ -33,8 +33,8 @@ class TargetView:
     x_mm, y_mm
         Positions on the isocentre plane in the beam's eye view, ``(n,)``.
     proximal_mm, distal_mm
-        Water-equivalent depths of the target's two sides, ``(n,)``: the extremes over all rays within the lateral
-        margin of the spot.
+        Water-equivalent depths of the target's two sides, ``(n,)``: the extremes over all rays within the
+        lateral margin of the spot.
     area_mm2
         Area per spot where the beam passes the target's middle.
     """
@@ -97,7 +97,10 @@ def view_target(
         raise InputError(f"target {target.name!r}", "a structure outside the body", "one inside it")
     margin = lateral_margin_mm
     x, y = _lattice(
-        (x_range[0] - margin, x_range[1] + margin), (y_range[0] - margin, y_range[1] + margin), spacing_mm, pattern
+        (x_range[0] - margin, x_range[1] + margin),
+        (y_range[0] - margin, y_range[1] + margin),
+        spacing_mm,
+        pattern,
     )
     own = look(x, y)
     proximal, distal = _widened(np.stack([x, y]), own, np.stack([rx, ry]), seen, margin)
@@ -111,7 +114,8 @@ def view_target(
 def _widened(
     at: NDArray[np.float64], own: Depths, seen_at: NDArray[np.float64], seen: Depths, margin_mm: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Proximal and distal depths over all rays within the margin, as a compensator is smeared; NaN if none hits.
+    """Proximal and distal depths over all rays within the margin, as a compensator is smeared; NaN if none
+    hits.
 
     The rays at the target's rim only graze it, so that without neighbours they would leave its edge cold.
     """

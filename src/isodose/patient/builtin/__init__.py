@@ -2,9 +2,10 @@
 
     patient = builtin_patient("head", spacing_mm=2.0, seed=3)
 
-The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests and
-training, and no replacement for real patients. Numbers of the CT fit `isodose.patient.hounsfield.schneider` for the
-anatomies and `isodose.patient.hounsfield.phantom` for the phantoms; `builtin_calibration` says which.
+The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests
+and training, and no replacement for real patients. Numbers of the CT fit
+`isodose.patient.hounsfield.schneider` for the anatomies and `isodose.patient.hounsfield.phantom` for the
+phantoms; `builtin_calibration` says which.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def builtin_patient(
     seed: int = 0,
     size_mm: tuple[float, float, float] | None = None,
 ) -> Patient:
-    """A built-in patient.
+    """Make a built-in patient.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def builtin_patient(
     Raises
     ------
     InputError
-        If there is no such patient, a spacing or size is out of range, a size is given for an anatomy or the seed is
-        negative.
+        If there is no such patient, a spacing or size is out of range, a size is given for an anatomy, or
+        the seed is negative.
     """
     if name not in BUILTIN_PATIENTS:
         raise InputError("patient", repr(name), f"one of {', '.join(BUILTIN_PATIENTS)}")
@@ -82,7 +83,7 @@ def builtin_patient(
 
 
 def builtin_calibration(name: str) -> HounsfieldCalibration:
-    """The Hounsfield calibration that a built-in patient's CT is made for."""
+    """Hounsfield calibration that a built-in patient's CT is made for."""
     if name not in BUILTIN_PATIENTS:
         raise InputError("patient", repr(name), f"one of {', '.join(BUILTIN_PATIENTS)}")
     return phantom() if name in SLABS else schneider()

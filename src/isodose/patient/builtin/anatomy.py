@@ -1,4 +1,4 @@
-"""From a description of an anatomy - layers of tissue painted over one another, delineated regions - to a patient."""
+"""From the description of an anatomy (layers of tissue, delineated regions) to a patient."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Water boxes and slab phantoms: exact numbers, no noise, for beams that enter along y.
 
-Their CT numbers are those of `isodose.patient.hounsfield.phantom`: water is 0 HU, lung -740, cortical bone 1525 and
-air -1000. Depth is measured from the face at the smallest y, where a beam from gantry 0 enters.
+Their CT numbers are those of `isodose.patient.hounsfield.phantom`: water is 0 HU, lung -740, cortical bone
+1525 and air -1000. Depth is measured from the face at the smallest y, where a beam from gantry 0 enters.
 """
 
 from __future__ import annotations

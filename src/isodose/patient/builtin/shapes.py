@@ -1,7 +1,8 @@
 """Shapes as signed distances, from which the built-in patients are composed.
 
-A shape answers with its distance in mm, negative inside, good near its surface (to first order) and only a bound
-far from it. Shapes are evaluated on a `Field`, a block of points, each within reach of its own bounds only.
+A shape answers with its distance in mm, negative inside, good near its surface (to first order) and only a
+bound far from it. Shapes are evaluated on a `Field`, a block of points, each within reach of its own bounds
+only.
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ _REACH_MM = 10.0
 
 
 class Warp(Protocol):
-    """Maps coordinates (broadcastable ``[z, y, x]``) to those of the undeformed anatomy.
+    """Maps coordinates (broadcastable ``[z, y, x]``) to those of the undeformed anatomy."""
 
-    ``scale`` is its mean stretch along (x, y, z) about ``centre_mm``, the point of the undeformed anatomy that comes to
-    the origin; ``slack_mm`` is how far points move beyond that.
-    """
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """Mean stretch along (x, y, z)."""
+        ...
 
-    scale: NDArray[np.float64]
-    centre_mm: tuple[float, float, float]
+    @property
+    def centre_mm(self) -> tuple[float, float, float]:
+        """Point of the undeformed anatomy that comes to the origin."""
+        ...
 
     @property
     def slack_mm(self) -> float:
@@ -64,17 +68,17 @@ class Field:
         self.shape = (z_mm.size, y_mm.size, x_mm.size)
         self.x, self.y, self.z = warp(x, y, z)
         self.straight_z = z / np.float32(warp.scale[2]) + np.float32(warp.centre_mm[2])
-        self._scale, self._slack, self._centre = warp.scale, warp.slack_mm, np.asarray(warp.centre_mm)
+        self.scale, self.slack_mm, self.centre_mm = warp.scale, warp.slack_mm, np.asarray(warp.centre_mm)
         self._known: dict[int, tuple[Shape, Box, Distances]] = {}
 
     def box(self, shape: Shape) -> Box:
         """Part of the block within reach of a shape; may be empty."""
         slices = []
-        reach = shape.reach_mm + self._slack
+        reach = shape.reach_mm + self.slack_mm
         for axis, low, high in zip(
             self.axes,
-            (shape.lower - self._centre) * self._scale - reach,
-            (shape.upper - self._centre) * self._scale + reach,
+            (shape.lower - self.centre_mm) * self.scale - reach,
+            (shape.upper - self.centre_mm) * self.scale + reach,
             strict=True,
         ):
             first = int(np.searchsorted(axis, low))
@@ -129,7 +133,7 @@ class Shape(ABC):
         """Signed distances in mm on a part of a field."""
 
     def grown(self, margin_mm: float) -> Shape:
-        """The shape with a margin (negative: shrunk)."""
+        """Return the shape with a margin (negative: shrunk)."""
         return Grown(self, margin_mm)
 
     def joined(self, *others: Shape, blend_mm: float = 0.0) -> Shape:
@@ -313,7 +317,7 @@ class Ellipsoid(Shape):
 
 
 def superellipse_distance(
-    u: Sequence[Distances], inverse: Sequence[np.float32 | Distances], power: float
+    u: Sequence[Distances], inverse: Sequence[np.float32 | Distances] | Distances, power: float
 ) -> Distances:
     """First-order distance for scaled coordinates ``u = |p| / semi-axis`` of any dimension."""
     tiny = np.float32(1e-6)
@@ -395,15 +399,20 @@ class Bush(Shape):
         self.rods = [Tube(np.array([a, b]), r) for a, b, r in zip(starts, ends, radii, strict=True)]
         for rod in self.rods:
             rod.reach_mm = 4.0
+        self.spans = np.array([(r.lower[2], r.upper[2]) for r in self.rods])
         self.lower = np.min([r.lower for r in self.rods], axis=0)
         self.upper = np.max([r.upper for r in self.rods], axis=0)
 
     def evaluate(self, field: Field, box: Box) -> Distances:
         """See `Shape`."""
         out = np.full(tuple(s.stop - s.start for s in box), FAR, dtype=np.float32)
-        for rod in self.rods:
+        heights = (self.spans - field.centre_mm[2]) * field.scale[2]
+        z, reach = field.axes[2], 4.0 + field.slack_mm
+        near = (heights[:, 0] - reach <= z[-1]) & (heights[:, 1] + reach >= z[0])
+        for i in np.flatnonzero(near):
+            rod = self.rods[i]
             own = field.box(rod)
-            inner, outer = overlap(own, box)
+            _, outer = overlap(own, box)
             if all(s.stop > s.start for s in outer):
                 part = tuple(
                     slice(o.start + b.start, o.stop + b.start) for o, b in zip(outer, box, strict=True)
@@ -452,8 +461,8 @@ class Column(Shape):
             _smooth_interpolation(z, self.heights, row).astype(np.float32) for row in self.rows
         )
         x, y = field.x[box] - x0, field.y[box] - y0
-        inverse_x = 1 / width
-        inverse_y = np.where(y < 0, 1 / front, 1 / back)
+        inverse_x = np.asarray(1 / width, dtype=np.float32)
+        inverse_y = np.where(y < 0, 1 / front, 1 / back).astype(np.float32)
         u = [np.abs(x * inverse_x), np.abs(y * inverse_y)]
         return superellipse_distance(u, [inverse_x, inverse_y], self.power)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,7 +46,7 @@ class Vertebra:
         return self.canal[1] - self.canal_radius - self.half_depth
 
     def body(self) -> Shape:
-        """The vertebral body."""
+        """Shape of the vertebral body."""
         x, _, z = self.canal
         semi = (self.half_width, self.half_depth, self.half_height)
         return Ellipsoid((x, self.body_y, z), semi, power=3.2)
@@ -71,7 +72,7 @@ class Vertebra:
 
 
 def disc(above: Vertebra, below: Vertebra) -> Shape:
-    """The disc between two neighbouring vertebrae."""
+    """Disc between two neighbouring vertebrae."""
     top = above.canal[2] - above.half_height
     bottom = below.canal[2] + below.half_height
     centre = ((above.canal[0] + below.canal[0]) / 2, (above.body_y + below.body_y) / 2, (top + bottom) / 2)
@@ -109,7 +110,7 @@ def column(
 ) -> Column:
     """Column of vertebrae whose canal follows a line of points ``(n, 3)`` from the head down."""
     radius = float(np.mean([v.canal_radius for v in vertebrae]))
-    discs = [disc(a, b) for a, b in zip(vertebrae, vertebrae[1:], strict=False)]
+    discs = [disc(a, b) for a, b in pairwise(vertebrae)]
     bones: list[Shape] = [part for v in vertebrae for part in (v.body(), v.arch())]
     cord_line = canal_line[:cord_ends_at]
     return Column(

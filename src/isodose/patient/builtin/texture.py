@@ -1,4 +1,4 @@
-"""Random grain of tissue and the noise of a CT: fields that depend on the place, not on the voxels they are seen in."""
+"""Random grain of tissue and noise of a CT: fields that depend on the place, not on the voxel size."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _B_SPLINE_STD = (151.0 / 315.0) ** 1.5
-"""Standard deviation of a sum of white noise on a lattice, weighted by cubic B-splines, averaged over the cell."""
+"""Standard deviation of white noise on a lattice weighted by cubic B-splines, averaged over a cell."""
 
 
 class Texture:
-    """A Gaussian random field of unit standard deviation: white noise on a lattice, smoothed by cubic B-splines.
+    """A Gaussian random field of unit standard deviation: smoothed white noise on a lattice.
 
     Voxels see its average over their own extent, so that larger voxels see less of a fine grain.
 

@@ -15,15 +15,15 @@ class Variation:
         self.rng = np.random.Generator(np.random.PCG64(list(seed)))
 
     def shift(self, sigma_mm: float) -> float:
-        """A displacement of mean zero."""
+        """Displacement of mean zero."""
         return float(sigma_mm * np.clip(self.rng.normal(), -2, 2))
 
     def factor(self, sigma: float) -> float:
-        """A factor around one."""
+        """Factor around one."""
         return 1.0 + self.shift(sigma)
 
     def between(self, low: float, high: float) -> float:
-        """A number from an interval."""
+        """Uniform draw from an interval."""
         return float(self.rng.uniform(low, high))
 
     def chance(self, probability: float) -> bool:

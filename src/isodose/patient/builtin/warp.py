@@ -46,13 +46,13 @@ class StandingWaves:
         return cls(amplitude_mm, waves, np.asarray(scale, dtype=np.float64))
 
     def moved(self, centre_mm: tuple[float, float, float]) -> StandingWaves:
-        """The same displacement with another point of the anatomy at the origin."""
+        """Return the same displacement with another point of the anatomy at the origin."""
         return replace(self, centre_mm=centre_mm)
 
     @property
     def slack_mm(self) -> float:
         """Largest displacement along an axis."""
-        return self.waves.shape[1] * self.amplitude_mm
+        return float(self.waves.shape[1] * self.amplitude_mm)
 
     def __call__(self, x: Distances, y: Distances, z: Distances) -> tuple[Distances, Distances, Distances]:
         """Coordinates of the undeformed anatomy."""

@@ -46,7 +46,7 @@ def cranium(vary: Variation) -> Cranium:
     clivus = Tube([(0, 1, 24), (0, 12, 6), (0, 21, -10)], (6.5, 5.5, 3.5), stretch=(2.0, 1.0, 1.0))
     endocranium = _endocranium(clivus, vary)
     pons_y = 27.0 + vary.shift(0.7)
-    stem = Union(
+    stem: Shape = Union(
         [
             Tube([(0, 23, 38), (0, pons_y, 24), (0, 33, 0), (0, 34, -18)], (10, 12, 8, 6.5), (1.15, 1, 1)),
             Ellipsoid((0, pons_y - 1, 20), (17.5 * vary.factor(0.05), 12.5, 14)),

@@ -59,15 +59,18 @@ class _Orbits:
         for s in SIDES:
             centre = np.array([s * apart, -66.0, 25.0])
             self.eye[s] = Ellipsoid(centre, (radius, radius, radius))
-            self.lens[s] = Ellipsoid(centre + (0, -7.8, 0), (4.6, 2.2, 4.6))
-            path = [centre + (-s * 1, 11.8, 0), (s * 22, -40, 27), (s * 10, -22, 34), (s * 7, -17, 36)]
+            self.lens[s] = Ellipsoid(centre + np.array((0, -7.8, 0)), (4.6, 2.2, 4.6))
+            path = [centre + np.array((-s, 11.8, 0)), (s * 22, -40, 27), (s * 10, -22, 34), (s * 7, -17, 36)]
             self.nerve[s] = Tube(path, (2.2, 2.2, 2.2, 2.0))
             cone = Ellipsoid((s * 30, -52, 25), (18, 29, 18.5), (0, 0, -s * 20))
             orbit = cone & half_space("y", below_mm=-30.0)
             apex = np.array([s * 17, -32.0, 28.0])
             offsets = ((11, 0), (-11, 0), (0, 11), (0, -11))
             muscles = [
-                Tube([apex, centre + (dx * 0.95, 8, dz * 0.95), centre + (dx, -2, dz)], (1.6, 2.4, 1.2))
+                Tube(
+                    [apex, centre + np.array((dx * 0.95, 8, dz * 0.95)), centre + np.array((dx, -2, dz))],
+                    (1.6, 2.4, 1.2),
+                )
                 for dx, dz in offsets
             ]
             rim = [(s * 46, -56, 4), (s * 47.5, -57, 22), (s * 44, -66, 40), (s * 22, -76, 42)]
@@ -126,7 +129,7 @@ def _jaws(vary: Variation) -> tuple[Shape, Shape, list[Layer]]:
 
 
 def _teeth(block: Block) -> Distances:
-    """A row of teeth: dentine under enamel, parted by narrow gaps along the arch."""
+    """Teeth in a row: dentine under enamel, parted by narrow gaps along the arch."""
     x, y = block.field.x[block.box], block.field.y[block.box]
     along = np.arctan2(x, -(y + np.float32(42.0))) * np.float32(34.0)
     gap = np.exp(-(((np.mod(along, 8.0) - 4.0) / 0.9) ** 2))

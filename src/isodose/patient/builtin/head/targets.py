@@ -1,4 +1,4 @@
-"""A nasopharyngeal carcinoma: gross tumour, clinical volumes of the primary and of the neck nodes, their margins."""
+"""A nasopharyngeal carcinoma: gross tumour, clinical volumes of primary and neck nodes, their margins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Male pelvis: prostate and seminal vesicles between bladder and rectum, pelvic bones and femora, muscles and fat.
+"""Male pelvis: prostate and vesicles between bladder and rectum, pelvic bones, femora, muscles and fat.
 
 Lengths are those of adults (mm); the origin is the prostate; x to the patient's left, y to the back, z up.
 """

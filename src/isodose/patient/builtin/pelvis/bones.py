@@ -1,4 +1,4 @@
-"""Bones of the pelvis: sacrum, coccyx, hip bones with their wings and rami, femora with head, neck and shaft."""
+"""Bones of the pelvis: sacrum and coccyx, hip bones with wings and rami, femora."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def bones(vary: Variation) -> Bones:
     """Bones of one anatomy; the origin is the middle of the prostate."""
     apart, radius = 90.0 + vary.shift(3.0), 24.0 * vary.factor(0.04)
     hip_z = 12.0 + vary.shift(4.0)
-    heads, femora, joints, hips = {}, {}, [], []
+    heads: dict[float, Shape] = {}
+    femora: dict[float, Shape] = {}
+    joints: list[Shape] = []
+    hips: list[Shape] = []
     for s in SIDES:
         centre = np.array([s * apart, -4.0, hip_z])
         heads[s] = Ellipsoid(centre, (radius, radius, radius))
@@ -79,7 +82,7 @@ def _trabecular(s: float, apart: float, hip_z: float, radius: float) -> Shape:
 
 def _hip(s: float, centre: Distances, radius: float) -> Shape:
     x, y, z = (float(v) for v in centre)
-    cup = Ellipsoid((x - s * 6, y + 2, z + 5), (radius + 7, radius + 11, radius + 12))
+    cup: Shape = Ellipsoid((x - s * 6, y + 2, z + 5), (radius + 7, radius + 11, radius + 12))
     cup = cup & Implicit(
         lambda px, py, pz: (s * (px - x) * np.float32(0.8) - (pz - z) * np.float32(0.6)) - np.float32(9.0),
         cup.lower,
@@ -98,7 +101,7 @@ def _hip(s: float, centre: Distances, radius: float) -> Shape:
 
 
 def _wing(s: float, hip_z: float) -> Shape:
-    """The wing of the ilium: a curved plate from the joint to the crest, thicker at its rim."""
+    """Wing of the ilium: a curved plate from the joint to the crest, thicker at its rim."""
 
     def plate(x: Distances, y: Distances, z: Distances) -> Distances:
         up = z - np.float32(hip_z)

@@ -1,4 +1,4 @@
-"""Soft organs of the male pelvis: prostate, seminal vesicles, bladder, rectum with gas, bowel, muscles, vessels."""
+"""Soft organs of the male pelvis: prostate, vesicles, bladder, rectum with gas, bowel, muscles, vessels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Block, Layer, grained
-from isodose.patient.builtin.shapes import Distances, Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Distances, Ellipsoid, Shape, Tube, Union
 from isodose.patient.builtin.variation import SIDES, Variation
 
 
@@ -58,7 +58,7 @@ def organs(vary: Variation) -> Organs:
     full = Ellipsoid(
         (0, -24, 20 * size + 27 * fill), (44 * fill, 36 * fill, 33 * fill), (-14, 0, 0), power=2.2
     )
-    bladder = Union([full, Ellipsoid((0, -10, 20 * size), (18, 16, 10))], 10.0)
+    bladder: Shape = Union([full, Ellipsoid((0, -10, 20 * size), (18, 16, 10))], 10.0)
     bladder = (bladder - prostate.grown(1.0)) - Union([vesicles, rectum]).grown(1.5)
     bulb = Ellipsoid((0, 6, -44), (9, 10, 7))
     cavity = Union(
@@ -102,7 +102,7 @@ def _rectum(behind: float, vary: Variation) -> tuple[Shape, Shape]:
         where = vary.between(2.0, 5.0)
         i = int(where)
         place = np.array(line[i]) + (where - i) * (np.array(line[i + 1]) - np.array(line[i]))
-        pockets.append(Ellipsoid(place + (0, -3, 0), np.array([9, 6, 11]) * vary.between(0.7, 1.3)))
+        pockets.append(Ellipsoid(place + np.array((0, -3, 0)), np.array([9, 6, 11]) * vary.between(0.7, 1.3)))
     return wall, Union(pockets, 3.0)
 
 

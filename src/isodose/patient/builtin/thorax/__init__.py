@@ -1,7 +1,7 @@
 """Thorax: lungs with vessels and one to three tumours, heart, great vessels, oesophagus, spine, curved ribs.
 
-Lengths are those of adults (mm), arms raised; x to the patient's left, y to the back, z up. The first tumour lies at
-the middle height of the CT.
+Lengths are those of adults (mm), arms raised; x to the patient's left, y to the back, z up. The first
+tumour lies at the middle height of the CT.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _wall(inside: Column, vary: Variation) -> tuple[Shape, list[Layer], list[Lay
 
 
 def _abdomen(air: Lungs, inside: Column, vary: Variation) -> list[Layer]:
-    """What the domes of the diaphragm cover: liver on the right, stomach and spleen on the left."""
+    """Organs that the domes of the diaphragm cover: liver on the right, stomach and spleen on the left."""
     within = inside.grown(-2.0)
     liver = Union([air.dome[-1.0].grown(-3.0), Ellipsoid((6, -28, -125), (60, 46, 36))], 10.0) & within
     stomach = Ellipsoid((62, -22, -138), (38, 34, 40))
@@ -125,7 +125,7 @@ def _tumour_place(vary: Variation) -> np.ndarray[tuple[int], np.dtype[np.float64
 def _tumour(
     air: Lungs, place: np.ndarray[tuple[int], np.dtype[np.float64]], radius: float, vary: Variation
 ) -> _Tumour:
-    """An irregular tumour in a lung; the clinical volume keeps to the lung, the planning volume does not."""
+    """Irregular tumour in a lung; the clinical volume keeps to the lung, the planning volume does not."""
     knots: list[Shape] = [Ellipsoid(place, radius * vary.rng.uniform(0.8, 1.1, 3))]
     for _ in range(4):
         away = vary.rng.normal(size=3)

@@ -1,4 +1,4 @@
-"""The rib cage: twelve pairs of curved ribs with their cartilage, sternum, shoulder blades, collar bones, spine."""
+"""The rib cage: curved ribs with their cartilage, sternum, shoulder blades, collar bones, spine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from isodose.patient.builtin.variation import SIDES, Variation
 
 
 class Ribs(Shape):
-    """Ribs: bars of elliptical section that run round a cavity, falling from the spine to the flank and the front.
+    """Ribs: bars of elliptical section that run round a cavity, falling from the spine to the front.
 
-    Unrolled on the cavity, the ribs are lines of equal slope at a constant pitch, so that one evaluation finds the
-    nearest of all of them.
+    Unrolled on the cavity, the ribs are lines of equal slope at a constant pitch, so that one evaluation
+    finds the nearest of all of them.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def _grow(
     length: float,
     rng: np.random.Generator,
 ) -> None:
-    """A bough and, where it is not a twig yet, the two that it splits into."""
+    """Add a bough and, where it is not a twig yet, the two that it splits into."""
     end = start + direction * length * rng.uniform(0.8, 1.2)
     rods.append((start, end, radius))
     if radius < 1.1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from isodose.patient.builtin.anatomy import Layer, grained
 from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union
 from isodose.patient.builtin.spine import Column as Spine
@@ -63,7 +65,7 @@ def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
         ],
         12.0,
     )
-    behind = Tube(spine.canal_line + (0.0, 14.0, 0.0), 23.0)
+    behind = Tube(spine.canal_line + np.array((0.0, 14.0, 0.0)), 23.0)
     whole = Union(
         [core, heart.grown(4.0), aorta.grown(2.0), vessels.grown(1.5), spine.bones.grown(3.0), behind], 8.0
     )
