@@ -18,7 +18,11 @@ SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
 
 
 def pencil_machine(
-    ion: str, energies: Sequence[float], sigma_mm: float, divergence_rad: float = 0.0, spread_percent: float = 0.0
+    ion: str,
+    energies: Sequence[float],
+    sigma_mm: float,
+    divergence_rad: float = 0.0,
+    spread_percent: float = 0.0,
 ) -> Machine:
     """Machine whose spots have one size and energy spread at every energy; sources 10 m away."""
     lowest, highest = min(energies) - 1.0, max(energies) + 1.0
@@ -33,7 +37,9 @@ def pencil_machine(
     return Machine("pencil", ion, "one pencil beam", (lowest, highest), (), optics, (1e4, 1e4), 1.0)
 
 
-def pencil_plan(ion: str, energy_mev_u: float, isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Plan:
+def pencil_plan(
+    ion: str, energy_mev_u: float, isocentre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Plan:
     """One particle at gantry 0, which goes along +y."""
     spots = Spots(np.zeros(1), np.zeros(1), np.ones(1))
     beam = Beam("pencil", 0.0, 0.0, isocentre_mm, (Layer(energy_mev_u, spots),))
@@ -41,8 +47,8 @@ def pencil_plan(ion: str, energy_mev_u: float, isocentre_mm: tuple[float, float,
 
 
 def phantom_patient(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> Patient:
-    """Phantom of exact materials whose array is ``[z, y, x]``, its middle at x = z = 0 and its surface at y = 0."""
-    nz, ny, nx = hu.shape
+    """Phantom of exact materials, array ``[z, y, x]``: middle at x = z = 0, surface at y = 0."""
+    nz, _, nx = hu.shape
     sx, sy, sz = spacing_mm
     origin = (-(nx - 1) * sx / 2, sy / 2, -(nz - 1) * sz / 2)
     return Patient("phantom", Volume(Grid(origin, spacing_mm, hu.shape), hu), calibration="phantom")

@@ -90,7 +90,8 @@ def main() -> None:
             )
     print(
         f"\nwithin: points within {VOLUME_PERCENT:g} % volume or {DOSE_PERCENT:g} % dose, of all and of "
-        "those where Eclipse's curve is not flat;\nworst: the smaller deviation over its limit; volumes in cm3"
+        "those where Eclipse's curve is not flat;\nworst: the smaller deviation over its limit; volumes in "
+        "cm3"
     )
 
 

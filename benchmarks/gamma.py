@@ -64,7 +64,7 @@ def _axes(grid: Grid) -> tuple[NDArray[np.float64], ...]:
 
 
 def _timed(work: Callable[[], NDArray[np.floating]]) -> tuple[NDArray[np.floating], float]:
-    """Result and CPU seconds of all threads."""
+    """Run something; its result and the CPU seconds of all threads."""
     start = time.process_time()
     out = work()
     return out, time.process_time() - start
@@ -104,8 +104,8 @@ def main() -> None:
                 flush=True,
             )
     print(
-        "\nisodose, pymedphys: evaluated points per CPU second; 1 %, median, 99 %: percentiles of pymedphys minus"
-        "\nisodose (theirs searches a lattice of a tenth of the distance to agreement and can only be larger)"
+        "\nisodose, pymedphys: evaluated points per CPU second; 1 %, median, 99 %: percentiles of pymedphys\n"
+        "minus isodose (theirs searches a lattice of a tenth of the distance to agreement, so it is larger)"
     )
 
 

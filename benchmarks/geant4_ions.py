@@ -1,7 +1,7 @@
 """Ions in water against Geant4: ``python benchmarks/geant4_ions.py [--histories N]``.
 
-Compares with the files of ``shared/reference/transport`` (a pencil beam on a 40 cm water box in slabs of 0.5 mm) and
-prints, depth by depth, energy loss, currents of each element and energy by ring.
+Compares with the files of ``shared/reference/transport`` (a pencil beam on a 40 cm water box in slabs of 0.5
+mm) and prints, depth by depth, energy loss, currents of each element and energy by ring.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from isodose.dose.quantity import Quantity
 from isodose.physics.constants import GY_PER_MEV_PER_G
 from isodose.transport.engine import MonteCarlo
 
-CASES = (("ch_c12_290_qmd", "carbon", 290.0), ("ch_c12_200_qmd", "carbon", 200.0), ("ch_p150_bic", "proton", 150.0))
+CASES = (
+    ("ch_c12_290_qmd", "carbon", 290.0),
+    ("ch_c12_200_qmd", "carbon", 200.0),
+    ("ch_p150_bic", "proton", 150.0),
+)
 GROUPS = {
     "p": ("p",),
     "d": ("d",),
@@ -38,7 +42,9 @@ def slab_run(ion: str, energy: float, histories: int) -> tuple[np.ndarray, dict[
     energy_mev = dose.values[Quantity.DOSE][0, :, 0] * mass_g / GY_PER_MEV_PER_G
     spectrum = dose.spectra[Quantity.CURRENT]
     current = spectrum.per_class(800)
-    columns = {g: current[:, [spectrum.classes.index(c) for c in names]].sum(1) for g, names in GROUPS.items()}
+    columns = {
+        g: current[:, [spectrum.classes.index(c) for c in names]].sum(1) for g, names in GROUPS.items()
+    }
     return energy_mev, columns, dict(dose.provenance)
 
 
@@ -64,10 +70,15 @@ def report(name: str, ion: str, energy: float, histories: int) -> None:
     print(f"R80 {r_ours:.2f} / {r_theirs:.2f} mm; reacted {mean['primary_reactions']:.3f} / {reacted:.3f}")
     enter = slice(2, 20)
     print(f"entrance {idd[enter].mean():.4f} / {theirs[enter].mean():.4f} MeV per slab", end="; ")
-    print(f"peak/entrance {idd.max() / idd[enter].mean():.3f} / {theirs.max() / theirs[enter].mean():.3f}", end="; ")
+    print(
+        f"peak/entrance {idd.max() / idd[enter].mean():.3f} / {theirs.max() / theirs[enter].mean():.3f}",
+        end="; ",
+    )
     tail = int((r_ours + 10.0) / 0.5)
     print(f"10 mm behind R80 / peak {idd[tail - 4 : tail + 4].mean() / idd.max():.4f}", end=" / ")
-    print(f"{theirs[tail - 4 : tail + 4].mean() / theirs.max():.4f}; deposited {idd.sum():.1f} / {theirs.sum():.1f}")
+    print(
+        f"{theirs[tail - 4 : tail + 4].mean() / theirs.max():.4f}; deposited {idd.sum():.1f} / {theirs.sum():.1f}"
+    )
     classes = [str(c) for c in reference["classes"]]
     by_class = reference["current_by_class"]
     print("depth mm " + "".join(f"{g:>16s}" for g in GROUPS) + "         edep ratio")

@@ -1,4 +1,4 @@
-"""Peak memory of a 256 x 256 x 200 CT with dose and LETd scored everywhere: ``python benchmarks/memory.py``."""
+"""Peak memory of a 256 x 256 x 200 CT with dose and LETd: ``python benchmarks/memory.py``."""
 
 from __future__ import annotations
 

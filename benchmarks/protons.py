@@ -1,7 +1,8 @@
 """Protons against MCsquare: ``python benchmarks/protons.py [--histories N] [--energies 70 200 230]``.
 
-Compares with the files ``water_*`` and ``slab_*`` of ``shared/reference/transport``: absolute dose in Gy per proton, no
-free factor. With ``--energies``, and MCsquare set up as for ``speed.py``, further energies in water are run with both.
+Compares with the files ``water_*`` and ``slab_*`` of ``shared/reference/transport``: absolute dose in Gy per
+proton, no free factor. With ``--energies``, and MCsquare set up as for ``speed.py``, further energies in
+water are run with both.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ LUNG_HU = -740.0
 HALO_MM = 20.0
 
 
-def ours(hu_xzd: np.ndarray, energy: float, sigma: float, divergence: float, spread: float, histories: int) -> dict:
+def ours(
+    hu_xzd: np.ndarray, energy: float, sigma: float, divergence: float, spread: float, histories: int
+) -> dict:
     """Dose ``[x, z, depth]`` in Gy per proton of a pencil beam on voxels of 1 mm."""
     patient = phantom_patient(np.transpose(hu_xzd, (1, 2, 0)), (1.0, 1.0, 1.0))
     machine = pencil_machine("proton", [energy], sigma, divergence, spread)
@@ -61,7 +64,10 @@ def water_table(name: str, mine: np.ndarray, theirs: np.ndarray) -> None:
         widths.append(s[0] / s[1] - 1)
     worst = int(np.argmax(np.abs(widths)))
     print(f"core sigma to 0.95 R80: worst {100 * widths[worst]:+.1f} % at {depth[worst]:.1f} mm", end="; ")
-    print("at 25/50/75/95 % of R80 " + " ".join(f"{100 * widths[int(last * f / 0.95)]:+.1f}" for f in (0.25, 0.5, 0.75, 0.95)))
+    print(
+        "at 25/50/75/95 % of R80 "
+        + " ".join(f"{100 * widths[int(last * f / 0.95)]:+.1f}" for f in (0.25, 0.5, 0.75, 0.95))
+    )
     inside = slice(0, int(b.r80_mm))
     ratio = a.dose[inside] / b.dose[inside]
     print(f"depth dose to R80: ratio {ratio.min():.3f} to {ratio.max():.3f}, mean {ratio.mean():.4f}")
@@ -87,7 +93,11 @@ def files(histories: int) -> None:
             continue
         reference = np.load(path)
         meta = json.loads(str(reference["meta"]))
-        hu = slab_hu(reference["density_g_cm3"], reference["material_id"]) if "density_g_cm3" in reference else None
+        hu = (
+            slab_hu(reference["density_g_cm3"], reference["material_id"])
+            if "density_g_cm3" in reference
+            else None
+        )
         theirs = reference["dose"]
         if hu is None:
             hu = np.zeros(theirs.shape, dtype=np.float32)
@@ -116,7 +126,9 @@ def further(energies: list[float], histories: int) -> None:
     for energy in energies:
         depth = int(10.0 * float(csda_range(species("p"), energy)) * 1.15) + 10
         hu = np.zeros((100, 100, depth), dtype=np.float32)
-        out = driver.run("water", hu, (1.0, 1.0, 1.0), [(-2000, 1.0), (3000, 1.0)], [(-2000, 17)], energy, n=histories)
+        out = driver.run(
+            "water", hu, (1.0, 1.0, 1.0), [(-2000, 1.0), (3000, 1.0)], [(-2000, 17)], energy, n=histories
+        )
         run = ours(hu, energy, 3.0, 1e-4, 0.0, histories)
         water_table(f"{energy:g} MeV", run["dose"], out["dose"])
 

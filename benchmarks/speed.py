@@ -1,8 +1,9 @@
 """Histories per CPU-second, and against MCsquare in the same run: ``python benchmarks/speed.py``.
 
 MCsquare is run too where ``MCSQUARE_HOME`` names a folder with its binary (``mcbin/MCsquare_linux`` and
-``mcbin/Materials``, as in the wheel opentps-core 3.0.1) and ``ConfigTemplate.txt`` (wheel 3.0.0). Same beam, same
-phantom (100 x 100 x 200 voxels of 1 mm, water), same scoring, one thread each, in turn; the ratio is what holds.
+``mcbin/Materials``, as in the wheel opentps-core 3.0.1) and ``ConfigTemplate.txt`` (wheel 3.0.0). Same beam,
+same phantom (100 x 100 x 200 voxels of 1 mm, water), same scoring, one thread each, in turn; the ratio is
+what holds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LETD = (Quantity.DOSE, Quantity.LETD)
 REPEATS = 3
 
 
-def run(ion: str, energy: float, histories: int, quantities: tuple[Quantity, ...], threads: int = 1) -> tuple[float, float]:
+def run(
+    ion: str, energy: float, histories: int, quantities: tuple[Quantity, ...], threads: int = 1
+) -> tuple[float, float]:
     """CPU and wall seconds of a computation, transport only."""
     patient = water((100, 200, 100), (1.0, 1.0, 1.0))
     engine = MonteCarlo(histories, seed=2, threads=threads, machine=pencil_machine(ion, [energy], 3.0, 1e-4))
@@ -58,12 +61,16 @@ def mcsquare_rate(driver, energy: float, histories: int, letd: bool) -> float:  
     if out["dose"] is None:
         raise SystemExit(f"MCsquare did not run:\n{out['log'][-2000:]}")
     after = os.times()
-    return histories / (after.children_user + after.children_system - before.children_user - before.children_system)
+    return histories / (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
 
 
 def main() -> None:
     driver = mcsquare_module()
-    print("protons in 1 mm water, histories per CPU-second on one thread (tables, statistics and start included)")
+    print(
+        "protons in 1 mm water, histories per CPU-second on one thread (tables, statistics and start included)"
+    )
     for energy, histories in ((70.0, 400_000), (150.0, 300_000), (200.0, 200_000)):
         for quantities, label in (((Quantity.DOSE,), "dose"), (LETD, "dose + LETd")):
             run("proton", energy, 2_000, quantities)

@@ -98,7 +98,7 @@ def demo(
     ion: Annotated[Ion, typer.Option(help="What the beams are made of.")] = Ion.CARBON,
     gantry: Gantry = [90.0, 270.0],  # noqa: B006  (typer reads the default, nobody changes it)
     spacing: Annotated[float, typer.Option(help="Voxel size of the dose, mm.")] = 3.0,
-    histories: Histories = 150_000,
+    histories: Histories = 300_000,
     seed: Seed = 0,
     threads: Threads = None,
     out: Out = None,
@@ -137,11 +137,11 @@ def demo(
         write_patient_dicom(person, dicom)
         uid = write_ion_plan(plan, dicom / "RTIONPLAN.dcm", person)
         page = run.write(folder, person, plan, result, uid)
-    console.print(f"   patient and plan as DICOM: {dicom}", soft_wrap=True)
+    console.print(f"   patient and plan as DICOM: {dicom}")
     console.print("[bold]Next[/bold], for example:")
     more = f"isodose dose {dicom} {dicom / 'RTIONPLAN.dcm'} --spacing 2 --uncertainty 2 --out run1"
-    console.print(f"   {more}", soft_wrap=True)
-    console.print(f"   isodose compare {folder} run1 --gamma 2/2", soft_wrap=True)
+    console.print(f"   {more}")
+    console.print(f"   isodose compare {folder} run1 --gamma 2/2")
     _close(console, result, page)
 
 
@@ -341,14 +341,12 @@ class _Run:
 
 def _close(console: Console, dose: Dose, page: Path, goes_on: str = "") -> None:
     """Say how certain the result is and where the report lies."""
-    from isodose.report.tables import mean_uncertainty_percent
-
-    uncertainty = mean_uncertainty_percent(dose)
+    uncertainty = dose.provenance.get("relative_uncertainty")
     if uncertainty is not None:
-        console.print(f"Mean uncertainty above half of the maximum: {uncertainty:.2f} %")
-    console.print(f"Report: {page}", soft_wrap=True)
+        console.print(f"Mean uncertainty above half of the maximum: {100 * uncertainty:.2f} %")
+    console.print(f"Report: {page}")
     if dose.provenance.get("partial"):
-        console.print(f"Interrupted, so the result is partial; {goes_on}".rstrip("; "), soft_wrap=True)
+        console.print(f"Interrupted, so the result is partial; {goes_on}".rstrip("; "))
         raise typer.Exit(INTERRUPTED)
 
 

@@ -1,5 +1,6 @@
 """Machines: the built-in ones, and what a wrong file is told."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,6 @@ def test_unknown_machines_are_refused(tmp_path: Path) -> None:
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert read_machine(file_with(tmp_path)).nozzle_distance_mm == 400
     path = file_with(tmp_path, nozzle_distance_mm=500)
-    import os
-
     os.utime(path, (1, 1))
     assert read_machine(path).nozzle_distance_mm == 500
 
@@ -182,6 +181,10 @@ def test_any_value_gives_a_machine_or_an_input_error(tmp_path: Path, key: str, v
     path = tmp_path / "any.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     try:
-        assert isinstance(read_machine(path), Machine)
+        found = read_machine(path)
     except InputError as error:
-        assert error.file is not None
+        named = error.file
+    else:
+        named = path.resolve()
+        assert isinstance(found, Machine)
+    assert named == path.resolve()

@@ -28,7 +28,7 @@ def ct_of(numbers: list[float]) -> Volume:
 
 
 def structure_on(ct: Volume, voxels: list[int], part: float = 1.0) -> Structure:
-    occupancy = np.zeros(ct.grid.shape)
+    occupancy = np.zeros(ct.grid.shape, dtype=np.float32)
     occupancy[0, 0, voxels] = part
     return Structure("S", Role.ORGAN, ct.grid, occupancy)
 
@@ -94,8 +94,8 @@ def test_schneider_bins_are_half_open(hu: float, name: str) -> None:
 
 @pytest.mark.physics
 def test_rsp_of_schneider_tissues() -> None:
-    # Bethe ratios at 100 MeV/u with I of water computed as that of the tissues; the reference used 75.3 eV for both,
-    # the package 78 eV, which shifts the ratio by a few per mille at most.
+    # Bethe ratios at 100 MeV/u with I of water computed as that of the tissues; the reference used 75.3 eV
+    # for both, the package 78 eV, which shifts the ratio by a few per mille at most.
     hu = [-700, -100, 50, 950, 1550]
     expected = [0.3076, 0.9515, 1.0540, 1.4409, 1.7034]
     np.testing.assert_allclose(schneider().rsp_of_hu(hu), expected, rtol=6e-3)
@@ -123,7 +123,10 @@ def test_not_a_number_is_refused() -> None:
 
 def test_clamping_table_warns_and_holds_its_last_value() -> None:
     table = HounsfieldCalibration(
-        "t", ((-1000, 0.001), (1000, 2.0)), ((-1000, material("air")), (-500, material("water"))), above=Above.CLAMP
+        "t",
+        ((-1000, 0.001), (1000, 2.0)),
+        ((-1000, material("air")), (-500, material("water"))),
+        above=Above.CLAMP,
     )
     with pytest.warns(CalibrationWarning, match="1500 HU"):
         tissue = table.tissue(ct_of([0, 1500]))
@@ -171,7 +174,12 @@ def test_rsp_table_alone_serves_rsp_but_not_monte_carlo() -> None:
 def test_phantom_calibration_makes_exact_water() -> None:
     tissue = phantom().tissue(ct_of([0, -740, 1525, -1000]))
     np.testing.assert_allclose(tissue.density[0, 0], [1.0, 0.26, 1.92, 0.00120479], rtol=1e-6)
-    assert [tissue.materials[i].name for i in tissue.material[0, 0]] == ["water", "lung", "bone_cortical", "air"]
+    assert [tissue.materials[i].name for i in tissue.material[0, 0]] == [
+        "water",
+        "lung",
+        "bone_cortical",
+        "air",
+    ]
     assert phantom().rsp_of_hu(0.0) == pytest.approx(1.0, abs=1e-9)
 
 

@@ -35,7 +35,9 @@ def test_good_table(tmp_path: Path) -> None:
     assert [m.name for m in table.materials] == ["air", "soft", "bone_cortical"]
     assert table.above is Above.REFUSE
     assert table.density_of_hu([-0.001, 0.0, 750.0]) == pytest.approx([1.0, 1.02, 1.46], abs=1e-5)
-    assert table.materials[2].density_g_cm3 == pytest.approx(1.02 + 0.88 * 0.6)  # in the middle of 300 to 1500
+    assert table.materials[2].density_g_cm3 == pytest.approx(
+        1.02 + 0.88 * 0.6
+    )  # in the middle of 300 to 1500
 
 
 def test_example_of_the_documentation_is_a_good_table(tmp_path: Path) -> None:
@@ -61,7 +63,11 @@ def test_rsp_table(tmp_path: Path) -> None:
         ("O: 0.89", "O: 0.69", r"composition\[1\].elements: found a sum of 0.8"),
         ("O: 0.89", "Xx: 0.89", r"composition\[1\].elements: .*Xx"),
         ("material: bone_cortical", "material: bone", r"composition\[2\].material: found 'bone'"),
-        ("material: bone_cortical", "materiel: bone_cortical", r"composition\[2\].materiel: found an unknown key"),
+        (
+            "material: bone_cortical",
+            "materiel: bone_cortical",
+            r"composition\[2\].materiel: found an unknown key",
+        ),
         ("from_hu: 300", "from_hu: -950", r"composition\[2\].from_hu"),
         ("material: bone_cortical", "name: nothing", r"composition\[2\]: found neither"),
         ("name: planning CT", "name: [planning", r"line \d+"),

@@ -91,6 +91,13 @@ def test_structure_set_drawn_on_another_series_of_the_frame(folder: Path) -> Non
         load_patient(folder)
 
 
+def test_structures_drawn_beyond_the_ct_are_named(folder: Path) -> None:
+    for path in sorted(folder.glob("CT*.dcm"))[-3:]:
+        path.unlink()
+    with pytest.warns(IsodoseWarning, match="drawn beyond the CT.*: CTV high, Organ$"):
+        load_patient(folder)
+
+
 def test_folder_in_use(folder: Path, patient: Patient) -> None:
     before = sorted(p.name for p in folder.iterdir())
     with pytest.raises(OutputError, match="exists already"):

@@ -14,15 +14,23 @@ RIGHT, ANTERIOR, FEET = -LEFT, -POSTERIOR, -HEAD
 
 # Facing the gantry, which the couch points at: gantry 0 comes from above, 90 from the right, 180 from
 # below. A supine patient with the head at the gantry looks up and has the left hand at the viewer's right.
-# SES = [
-    ("HFS", 0, 0, LEFT, HEAD, POSTERIOR), ("HFS", 90, 0, POSTERIOR, HEAD, RIGHT), ("HFS", 180, 0, RIGHT,
-    HEAD, ANTERIOR), ("HFS", 270, 0, ANTERIOR, HEAD, LEFT), ("HFP", 0, 0, RIGHT, HEAD, ANTERIOR), ("HFP",
-    90, 0, ANTERIOR, HEAD, LEFT), ("FFS", 0, 0, RIGHT, FEET, POSTERIOR), ("FFS", 90, 0, POSTERIOR, FEET,
-    LEFT), ("FFP", 0, 0, LEFT, FEET, ANTERIOR), ("FFP", 90, 0, ANTERIOR, FEET, RIGHT), # Couch 90 turns
-    counter-clockwise as seen from above, so that the head swings to the viewer's left: gantry 0 # still
-    comes from above, and gantry 90, from the viewer's right, enters at the feet. ("HFS", 0, 90, FEET, LEFT,
-    POSTERIOR), ("HFS", 90, 90, POSTERIOR, LEFT, HEAD), ("HFS", 270, 90, ANTERIOR, LEFT, FEET), ("HFS", 90,
-    270, POSTERIOR, RIGHT, FEET),
+CASES = [
+    ("HFS", 0, 0, LEFT, HEAD, POSTERIOR),
+    ("HFS", 90, 0, POSTERIOR, HEAD, RIGHT),
+    ("HFS", 180, 0, RIGHT, HEAD, ANTERIOR),
+    ("HFS", 270, 0, ANTERIOR, HEAD, LEFT),
+    ("HFP", 0, 0, RIGHT, HEAD, ANTERIOR),
+    ("HFP", 90, 0, ANTERIOR, HEAD, LEFT),
+    ("FFS", 0, 0, RIGHT, FEET, POSTERIOR),
+    ("FFS", 90, 0, POSTERIOR, FEET, LEFT),
+    ("FFP", 0, 0, LEFT, FEET, ANTERIOR),
+    ("FFP", 90, 0, ANTERIOR, FEET, RIGHT),
+    # Couch 90 turns counter-clockwise as seen from above, so that the head swings to the viewer's left:
+    # gantry 0 still comes from above, and gantry 90, from the viewer's right, enters at the feet.
+    ("HFS", 0, 90, FEET, LEFT, POSTERIOR),
+    ("HFS", 90, 90, POSTERIOR, LEFT, HEAD),
+    ("HFS", 270, 90, ANTERIOR, LEFT, FEET),
+    ("HFS", 90, 270, POSTERIOR, RIGHT, FEET),
 ]
 
 

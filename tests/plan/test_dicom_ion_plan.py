@@ -138,20 +138,20 @@ def test_every_element_of_the_checklist_is_there(tmp_path: Path) -> None:
     beam = dataset.IonBeamSequence[1]
     wanted = (
         "BeamNumber BeamName BeamType RadiationType ScanMode PrimaryDosimeterUnit TreatmentDeliveryType "
-        "VirtualSourceAxisDistances PatientSupportType NumberOfControlPoints NumberOfWedges
-        NumberOfCompensators " "NumberOfBoli NumberOfBlocks NumberOfRangeShifters
-        NumberOfLateralSpreadingDevices " "NumberOfRangeModulators TreatmentMachineName
-        ReferencedPatientSetupNumber"
+        "VirtualSourceAxisDistances PatientSupportType NumberOfControlPoints NumberOfWedges "
+        "NumberOfCompensators NumberOfBoli NumberOfBlocks NumberOfRangeShifters "
+        "NumberOfLateralSpreadingDevices NumberOfRangeModulators TreatmentMachineName "
+        "ReferencedPatientSetupNumber"
     )
     assert [k for k in wanted.split() if k not in beam] == []
     assert list(beam.VirtualSourceAxisDistances) == [1900, 2300]
     first = beam.IonControlPointSequence[0]
     wanted = (
         "GantryAngle GantryRotationDirection BeamLimitingDeviceAngle BeamLimitingDeviceRotationDirection "
-        "PatientSupportAngle PatientSupportRotationDirection TableTopVerticalPosition
-        TableTopLateralPosition " "TableTopLongitudinalPosition IsocenterPosition TableTopPitchAngle
-        TableTopRollAngle GantryPitchAngle " "SnoutPosition RangeShifterSettingsSequence ScanSpotTuneID
-        NumberOfPaintings ScanningSpotSize"
+        "PatientSupportAngle PatientSupportRotationDirection TableTopVerticalPosition "
+        "TableTopLateralPosition TableTopLongitudinalPosition IsocenterPosition TableTopPitchAngle "
+        "TableTopRollAngle GantryPitchAngle SnoutPosition RangeShifterSettingsSequence ScanSpotTuneID "
+        "NumberOfPaintings ScanningSpotSize"
     )
     assert [k for k in wanted.split() if k not in first] == []
     setting = first.RangeShifterSettingsSequence[0]

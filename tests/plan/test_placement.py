@@ -1,5 +1,7 @@
 """Spots over targets whose depths are known, and plans whose dose can be summed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,16 +124,8 @@ def test_spacings_and_margins_are_kept() -> None:
         assert np.abs(layer.spots.x_mm).max() <= 24
 
 
-def test_energies_of_a_list_are_used(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    text = (machine_path := tmp_path / "steps.yaml")
-    import yaml
-
-    from isodose.machine.machine_file import _DATA
-
-    document = yaml.safe_load((_DATA / "generic_proton.yaml").read_text())
-    document["energy_mev_u"]["available"] = list(range(70, 231, 5))
-    text.write_text(yaml.safe_dump(document))
-    steps = machine(machine_path)
+def test_energies_of_a_list_are_used() -> None:
+    steps = replace(machine("generic_proton"), energies_mev_u=tuple(float(e) for e in range(70, 231, 5)))
     energies = layer_energies(60, 100, steps, 2.0)
     assert set(energies) <= set(steps.energies_mev_u)
     assert len(energies) == len(set(energies)) > 4
@@ -149,8 +143,6 @@ def test_shallow_target_gets_the_range_shifter() -> None:
 
 def test_no_shifter_thick_enough() -> None:
     shallow = box("PTV", Role.PTV, (-12, -76, -12), (12, -56, 12))
-    from dataclasses import replace
-
     bare = replace(machine("generic_proton"), shifters=())
     with pytest.raises(InputError, match="range shifter of machine 'generic_proton': found none"):
         simple_plan(phantom(shallow), "PTV", "proton", bare)
@@ -178,16 +170,10 @@ def test_target_in_the_air_without_an_outline() -> None:
 
 def test_target_too_deep() -> None:
     deep = Volume(GRID, np.full(GRID.shape, 3.0))
+    beam = Beam("b", 0, 0, (0, 0, 0), (), RangeShifter("RS40", 40.0))
+    tight = Placement(distal_margin_mm=0, proximal_margin_mm=0)
     with pytest.raises(InputError, match=r"372 mm of water deep.*at most the 285 mm"):
-        beam = Beam("b", 0, 0, (0, 0, 0), (), RangeShifter("RS40", 40.0))
-        place_beam(
-            beam,
-            deep,
-            CUBE,
-            machine("generic_proton"),
-            2.0,
-            Placement(distal_margin_mm=0, proximal_margin_mm=0),
-        )
+        place_beam(beam, deep, CUBE, machine("generic_proton"), 2.0, tight)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def make_machine(ion="proton", energy=100.0, sigma_mm=3.0, divergence_rad=0.0, s
 
 
 def make_patient(shape=(20, 100, 20), spacing=(2.0, 1.0, 2.0), hu=0.0):
-    nz, ny, nx = shape
+    nz, _, nx = shape
     origin = (-(nx - 1) * spacing[0] / 2, spacing[1] / 2, -(nz - 1) * spacing[2] / 2)
     values = np.full(shape, hu, dtype=np.float32)
     return Patient("water", Volume(Grid(origin, spacing, shape), values), calibration="phantom")

@@ -50,7 +50,12 @@ def test_sparse_sums_agree_with_a_dictionary():
         expected = {}
         for _ in range(3):
             for _ in range(200):
-                voxel, kind, energy, amount = rng.integers(50), rng.integers(3), rng.uniform(0, 250), rng.random()
+                voxel, kind, energy, amount = (
+                    rng.integers(50),
+                    rng.integers(3),
+                    rng.uniform(0, 250),
+                    rng.random(),
+                )
                 add(table, voxel, kind, energy, amount)
                 energy_bin = min(np.searchsorted(edges, energy, side="right") - 1, 2)
                 key = (voxel * len(CLASSES) + class_of_species()[kind]) * 3 + energy_bin

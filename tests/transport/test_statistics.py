@@ -33,7 +33,7 @@ def test_error_of_a_ratio_is_the_spread_of_repeated_runs():
     runs = [batches_of(rng, 30, 50)[0].ratio(2, 1) for _ in range(200)]
     spread = np.std([value for value, _ in runs], axis=0).mean()
     claimed = np.mean([error for _, error in runs])
-    # 200 runs of 50 voxels know the spread to about 1 %; first order theory with 30 batches errs by a few percent
+    # 200 runs of 50 voxels know the spread to about 1 %; first order theory with 30 batches errs by 2-4 %
     assert claimed == pytest.approx(spread, rel=0.05)
 
 

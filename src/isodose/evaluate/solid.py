@@ -7,6 +7,10 @@ and last plane of a piece the body closes like a roof. ``END_SLOPE`` was chosen 
 Eclipse states for the twenty-five structures of two public patients: nineteen come out within 1.7 %, the
 others are below 1 cm3 but for one outline of the body. Slabs that reach half a gap beyond the end planes are
 up to 74 % too large for such small structures.
+
+Known artefact: bodies of few planes are smaller than the round bodies one may have had in mind, for a sphere
+with planes every 3 mm by 18 % at 8 mm diameter, 9 % at 16 mm and 1 % at 50 mm. Percentages of the volume are
+hardly touched (at most 1.5, 0.3 and 0.1 % in a dose gradient).
 """
 
 from __future__ import annotations
@@ -64,6 +68,18 @@ def sample_edge_mm(volume_mm3: float) -> float:
     return float(max(edge, (volume_mm3 / MOST_SAMPLES) ** (1 / 3)))
 
 
+def _scatter(count: int) -> NDArray[np.float64]:
+    """Points ``(count, 3)`` that fill the cube (-0.5, 0.5)^3 evenly, of the generalised golden ratio.
+
+    They move samples within their cubes, so that a dose gradient along an axis does not meet whole layers of
+    them at once.
+    """
+    ratio = 1.2207440846057596  # root of x^4 = x + 1
+    steps = ratio ** -np.arange(1.0, 4.0)
+    scattered: NDArray[np.float64] = (0.5 + np.arange(1, count + 1)[:, None] * steps) % 1.0 - 0.5
+    return scattered
+
+
 @njit(cache=True, error_model="numpy")
 def _distances(px, py, ax, ay, bx, by):  # type: ignore[no-untyped-def]
     """Distance of each point to the nearest of the edges from a to b."""
@@ -113,6 +129,7 @@ class _Columns:
     def samples(self, z_mm: float, height_mm: float, edge_mm: float) -> Samples:
         """Cut into pieces of at most the edge's height; a negative height runs downwards."""
         count = max(1, int(np.ceil(abs(height_mm) / edge_mm)))
+        edges = np.array([edge_mm, edge_mm, abs(height_mm) / count])
         positions, volumes = [], []
         for i in range(count):
             lower = np.maximum(self.lower, i / count)
@@ -121,7 +138,8 @@ class _Columns:
             z = z_mm + height_mm * (lower[some] + upper[some]) / 2
             positions.append(np.column_stack([self.x[some], self.y[some], z]))
             volumes.append((upper - lower)[some] * abs(height_mm) * edge_mm**2)
-        return Samples(np.concatenate(positions), np.concatenate(volumes))
+        points = np.concatenate(positions)
+        return Samples(points + _scatter(len(points)) * edges, np.concatenate(volumes))
 
 
 def _between(below: _Section, above: _Section, raster: Grid) -> _Columns:
@@ -202,6 +220,7 @@ def _within_voxels(structure: Structure) -> Iterator[Samples]:
     offsets = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(parts, grid.spacing_mm, strict=True)]
     x, y, z = np.meshgrid(*offsets, indexing="ij")
     inner = np.column_stack([x.ravel(), y.ravel(), z.ravel()])
+    edges = np.asarray(grid.spacing_mm) / parts
     share = grid.voxel_volume_cm3 * 1000 / len(inner)
     field = Volume(grid, occupancy)
     voxels = np.argwhere(occupancy > 0)
@@ -210,6 +229,7 @@ def _within_voxels(structure: Structure) -> Iterator[Samples]:
         index = voxels[first : first + portion]
         filled = occupancy[tuple(index.T)].astype(np.float64)
         positions = grid.position_mm(index)[:, None, :] + inner
+        positions += _scatter(inner.shape[0] * len(index)).reshape(positions.shape) * edges
         volumes = np.full(positions.shape[:2], share)
         partial = np.flatnonzero(filled < 1)
         if partial.size and len(inner) > 1:

@@ -141,11 +141,11 @@ class Machine:
         return min(self.energies_mev_u, key=lambda e: abs(e - energy_mev_u))
 
     def spot_sigma_mm(self, energy_mev_u: float) -> tuple[float, float]:
-        """Standard deviation of the spot at the isocentre in air, x and y, in mm."""
+        """Return the standard deviation of the spot at the isocentre in air, x and y, in mm."""
         return self._pair(self.optics.sigma_mm, energy_mev_u)
 
     def divergence_rad(self, energy_mev_u: float) -> tuple[float, float]:
-        """Standard deviation of the angle, x and y, in rad."""
+        """Return the standard deviation of the angle, x and y, in rad."""
         return self._pair(self.optics.divergence_rad, energy_mev_u)
 
     def correlation(self, energy_mev_u: float) -> tuple[float, float]:
@@ -153,7 +153,7 @@ class Machine:
         return self._pair(self.optics.correlation, energy_mev_u)
 
     def energy_spread_percent(self, energy_mev_u: float) -> float:
-        """Standard deviation of the energy in percent of nominal."""
+        """Return the standard deviation of the energy in percent of nominal."""
         return self._at(self.optics.energy_spread_percent, energy_mev_u)
 
     def particles_per_mu(self, energy_mev_u: float) -> float:

@@ -23,7 +23,7 @@ _Correlation = Annotated[Number, Field(gt=-1, lt=1)]
 class _EnergyEntry(Strict):
     minimum: Positive
     maximum: Positive
-    available: list[Positive] = []
+    available: tuple[Positive, ...] = ()
 
 
 class _OpticsEntry(Strict):
@@ -50,8 +50,8 @@ class _MachineFile(Strict):
     source_distance_mm: tuple[Positive, Positive]
     nozzle_distance_mm: Positive
     optics: Annotated[list[_OpticsEntry], Field(min_length=2)]
-    range_shifters: list[_ShifterEntry] = []
-    snouts: list[Text] = []
+    range_shifters: tuple[_ShifterEntry, ...] = ()
+    snouts: tuple[Text, ...] = ()
 
 
 def machine_names() -> tuple[str, ...]:
@@ -99,8 +99,8 @@ def _read(path: Path, stamp: int) -> Machine:
     if low >= high:
         raise InputError("energy_mev_u.maximum", high, f"more than the minimum of {low:g}", path)
     energies = np.array([row.energy_mev_u for row in entry.optics])
-    for i in np.flatnonzero(np.diff(energies) <= 0):
-        raise InputError(f"optics[{i + 1}].energy_mev_u", energies[i + 1], "ascending energies", path)
+    for at in np.flatnonzero(np.diff(energies) <= 0):
+        raise InputError(f"optics[{at + 1}].energy_mev_u", energies[at + 1], "ascending energies", path)
     if energies[0] > low or energies[-1] < high:
         raise InputError(
             "optics", f"{energies[0]:g} to {energies[-1]:g} MeV/u", f"rows from {low:g} to {high:g}", path
@@ -138,5 +138,5 @@ def _read(path: Path, stamp: int) -> Machine:
         shifters=tuple(
             Shifter(s.name, s.thickness_mm, s.material, s.distance_mm) for s in entry.range_shifters
         ),
-        snouts=tuple(entry.snouts),
+        snouts=entry.snouts,
     )

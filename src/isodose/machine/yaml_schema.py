@@ -1,4 +1,4 @@
-"""Read a YAML file against a schema, so that every complaint names the file, the field and what was expected."""
+"""Read YAML files against a schema, so that every complaint names file, field and what was expected."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _INDENTED = re.compile(rb"(?:[-?:]?[ \t\x00]){%d}" % _DEPTH_LIMIT)
 
 
 def _may_nest_deeply(data: bytes) -> bool:
-    """Whether a document could nest beyond the limit; libyaml's composer overflows the stack on such files."""
+    """Whether a document could nest beyond the limit, where libyaml overflows the stack."""
     code = np.frombuffer(data, dtype=np.uint8)
     depth = np.cumsum(np.isin(code, list(b"[{")), dtype=np.int64) - np.cumsum(np.isin(code, list(b"]}")))
     flow = int(np.max(depth - np.minimum.accumulate(np.minimum(depth, 0)), initial=0))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from isodose.patient.contours import area_mm2
 
@@ -11,19 +13,36 @@ TOUCH_MM = 0.01
 """A vertex this close to an outline lies on it."""
 
 
+@njit(cache=True, error_model="numpy")
+def _places(points, polygon, place):  # type: ignore[no-untyped-def]
+    """Place of each point by a polygon: 1 inside, 0 on the outline, -1 outside."""
+    for i in range(len(points)):
+        px, py = points[i, 0], points[i, 1]
+        inside = False
+        nearest = np.inf
+        ax, ay = polygon[-1, 0], polygon[-1, 1]
+        for j in range(len(polygon)):
+            bx, by = polygon[j, 0], polygon[j, 1]
+            dx, dy = bx - ax, by - ay
+            if (ay > py) != (by > py) and px < ax + (py - ay) * dx / dy:
+                inside = not inside
+            squared = dx * dx + dy * dy
+            along = 0.0
+            if squared > 0.0:
+                along = min(1.0, max(0.0, ((px - ax) * dx + (py - ay) * dy) / squared))
+            ex, ey = px - ax - along * dx, py - ay - along * dy
+            nearest = min(nearest, ex * ex + ey * ey)
+            ax, ay = bx, by
+        place[i] = 1 if inside else -1
+        if nearest <= TOUCH_MM * TOUCH_MM:
+            place[i] = 0
+
+
 def _inside(points: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.int8]:
     """Place of points ``(n, 2)`` by a polygon ``(m, 2)``: 1 inside, 0 on the outline, -1 outside."""
-    a, b = polygon, np.roll(polygon, -1, axis=0)
-    px, py = points[:, :1], points[:, 1:]
-    edge = b - a
-    across = (a[:, 1] > py) != (b[:, 1] > py)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        crossing = a[:, 0] + (py - a[:, 1]) * edge[:, 0] / edge[:, 1]
-    inside = np.count_nonzero(across & (px < crossing), axis=1) % 2 == 1
-    squared = np.maximum(np.sum(edge**2, axis=1), 1e-30)
-    along = np.clip(((px - a[:, 0]) * edge[:, 0] + (py - a[:, 1]) * edge[:, 1]) / squared, 0, 1)
-    distance = np.hypot(px - a[:, 0] - along * edge[:, 0], py - a[:, 1] - along * edge[:, 1]).min(axis=1)
-    return np.where(distance <= TOUCH_MM, 0, np.where(inside, 1, -1)).astype(np.int8)
+    place = np.empty(len(points), dtype=np.int8)
+    _places(np.ascontiguousarray(points), np.ascontiguousarray(polygon), place)
+    return place
 
 
 def _boxes_meet(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
@@ -81,8 +100,9 @@ def keyhole(outer: NDArray[np.float64], holes: list[NDArray[np.float64]]) -> NDA
     outline = outer if area_mm2(outer) > 0 else outer[::-1]
     for hole in holes:
         inner = hole if area_mm2(hole) < 0 else hole[::-1]
-        distance = np.linalg.norm(outline[:, None] - inner[None], axis=2)
-        i, j = np.unravel_index(int(distance.argmin()), distance.shape)
+        distances, nearest = cKDTree(outline).query(inner)
+        j = int(distances.argmin())
+        i = int(nearest[j])
         around = np.concatenate([inner[j:], inner[: j + 1]])
         outline = np.concatenate([outline[: i + 1], around, outline[i:]])
     return outline
@@ -94,14 +114,16 @@ def joined(polygons: list[tuple[NDArray[np.float64], bool]]) -> list[NDArray[np.
     Parameters
     ----------
     polygons
-        Vertices in mm of every contour of the plane, and whether it is a hole. A hole in none is dropped.
+        Vertices in mm of every contour of the plane, and whether it is a hole. A hole in none is
+        dropped.
     """
     outers = sorted((p for p, hole in polygons if not hole), key=lambda p: abs(area_mm2(p)))
     holes: list[list[NDArray[np.float64]]] = [[] for _ in outers]
     for inner in (p for p, hole in polygons if hole):
-        around = next((i for i, outer in enumerate(outers) if _contains(outer, inner)), None)
-        if around is not None:
-            holes[around].append(inner)
+        around = [i for i, outer in enumerate(outers) if _contains(outer, inner)]
+        around = around or [i for i, outer in enumerate(outers) if np.any(_inside(inner, outer) > 0)]
+        if around:
+            holes[around[0]].append(inner)
     return [keyhole(outer, inner) if inner else outer for outer, inner in zip(outers, holes, strict=True)]
 
 

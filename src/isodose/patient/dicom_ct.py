@@ -313,7 +313,7 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
         position,
         _identity(first.header),
         str(first.header.SeriesInstanceUID),
-        tuple(str(one.header.SOPInstanceUID) for one in slices),
+        tuple(str(required(one.header, "SOPInstanceUID", one.path)) for one in slices),
     )
 
 

@@ -72,10 +72,10 @@ def open_dicom(path: str | Path, sop_class: UID | None = None, *, header_only: b
     """
     try:
         dataset = dcmread(path, stop_before_pixels=header_only)
-    except DAMAGE as error:
-        raise InputError("file", "no readable DICOM data", "a DICOM file", path) from error
     except OSError as error:
         raise InputError("file", error.strerror or str(error), "a readable DICOM file", path) from error
+    except DAMAGE as error:
+        raise InputError("file", "no readable DICOM data", "a DICOM file", path) from error
     found = dataset.get("SOPClassUID")
     if sop_class is not None and found != sop_class:
         name = getattr(found, "name", None) or "nothing"
@@ -238,7 +238,9 @@ def dicom_files(folder: str | Path) -> dict[str, list[Path]]:
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         try:
             header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
-        except DAMAGE:
+        except DAMAGE as error:
+            if isinstance(error, OSError) and error.errno:
+                raise InputError("file", error.strerror, "a readable file", path) from error
             continue
         found.setdefault(str(header.get("SOPClassUID", "")), []).append(path)
     return found

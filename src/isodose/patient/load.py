@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import RTDoseStorage, RTStructureSetStorage
 
@@ -56,6 +57,20 @@ def _series_of(structure_set: Dataset) -> list[str]:
     ]
 
 
+def _leaves(structure: Structure) -> bool:
+    """Whether a structure was drawn more than a voxel beyond its grid."""
+    grid = structure.grid
+    if not structure.contours:
+        return False
+    points = np.concatenate([c.points_mm for c in structure.contours])
+    heights = [c.z_mm for c in structure.contours]
+    lower, upper = (*points.min(axis=0), min(heights)), (*points.max(axis=0), max(heights))
+    return bool(
+        np.any(np.subtract(grid.lower_mm, lower) > grid.spacing_mm)
+        or np.any(np.subtract(upper, grid.upper_mm) > grid.spacing_mm)
+    )
+
+
 def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str, Structure], str]:
     """Structures of the only structure set of the CT's frame of reference, and its UID."""
     frame = ct.identity.frame_of_reference_uid
@@ -64,6 +79,13 @@ def _structures(files: list[Path], ct: CtSeries, folder: Path) -> tuple[dict[str
     if len(files) > 1:
         raise InputError("RTSTRUCT", f"{len(files)} structure sets ({names(files)})", "only one", folder)
     structures = read_structures(files[0], ct.volume.grid, frame_of_reference_uid=frame)
+    beyond = [s.name for s in structures.values() if _leaves(s)]
+    if beyond:
+        warnings.warn(
+            f"{files[0]}: drawn beyond the CT, where it is cut off: {', '.join(beyond)}",
+            IsodoseWarning,
+            stacklevel=4,
+        )
     header = open_dicom(files[0], RTStructureSetStorage)
     with naming(files[0]):
         uid, drawn_on = str(required(header, "SOPInstanceUID", files[0])), _series_of(header)

@@ -51,7 +51,6 @@ al., Phys. Rev. Lett. 43 (1979) 840)."""
 _PARTICIPATION = 0.6
 """Part of the free nucleons that have collided; fits the hydrogen ions of Haettner et al. within 10 degrees
 (EXFOR D0589) and the protons of Mattei et al. at 60 and 90 degrees (EXFOR O2628)."""
-_TARGET_PARTICIPATION = 0.85
 _EXCITATION_MEV = 5.0
 """Photon energy of a projectile that survives excited (first levels: 12C 4.4 MeV, 16O 6 to 7 MeV)."""
 _SEPARATION_MEV = 8.0
@@ -164,7 +163,7 @@ def _target_channel(element, energy_mev_u, energy, singles, tables, stream):  # 
 
 
 @njit(cache=True)
-def _break_up_by_channel(side, channel, participation, tables, stream):  # type: ignore[no-untyped-def]
+def _break_up_by_channel(side, channel, tables, stream):  # type: ignore[no-untyped-def]
     """Fill a side with the members of a channel, at the rest frame's momenta, and choose the participants."""
     for i in range(tables.member_start[channel], tables.member_start[channel + 1]):
         _put(side, tables.members[i])
@@ -175,7 +174,7 @@ def _break_up_by_channel(side, channel, participation, tables, stream):  # type:
         a = side.nucleons[i]
         chance = 0.0
         if a == 1:
-            chance = participation
+            chance = _PARTICIPATION
         elif a <= 4:
             chance = _CLUSTER_PARTICIPATION[a]
         if chance > 0.0 and uniform(stream) < chance:
@@ -229,7 +228,7 @@ def _break_up_target(side, element, energy_mev_u, energy, struck, tables, stream
         return 0.0
     channel = _target_channel(element, energy_mev_u, energy, struck, tables, stream)
     if channel >= 0:
-        _break_up_by_channel(side, channel, _TARGET_PARTICIPATION, tables, stream)
+        _break_up_by_channel(side, channel, tables, stream)
         return -tables.q_value_mev[channel]
     count = min(struck, int(_AFFORDABLE * energy / _SEPARATION_MEV), nucleons - 1)
     budget[LOCAL] += _RESIDUE_MEV * count + _knock_out(side, count, charge, nucleons, stream)
@@ -368,7 +367,7 @@ def fragment(species, energy_mev_u, element, tables, stream, out, budget):  # ty
     beta = math.sqrt(1.0 - 1.0 / (gamma * gamma))
     projectile, target = _empty_side(), _empty_side()
     q_value = tables.q_value_mev[channel]
-    _break_up_by_channel(projectile, channel, _PARTICIPATION, tables, stream)
+    _break_up_by_channel(projectile, channel, tables, stream)
     _to_laboratory(projectile, q_value, beta, stream)
     struck = projectile.size[STRUCK]
     cost = _break_up_target(target, element, energy_mev_u, energy, struck, tables, stream, budget)

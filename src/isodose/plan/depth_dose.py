@@ -1,5 +1,4 @@
-"""An analytic depth dose of a broad beam in water, good enough to weight spots before an engine has been
-asked.
+"""An analytic depth dose of a broad beam in water, good enough to weight spots before any engine runs.
 
 Primaries lose energy by the stopping power in water; their ranges are spread by straggling and by the
 beam's energy spread; they vanish by the reaction cross-section. A reacted proton leaves a fixed part of its
@@ -37,10 +36,10 @@ PROTON_LOCAL_PART = 0.6
 """Part of a reacted proton's energy deposited in the neighbourhood (Bortfeld 1997)."""
 
 PROTON_CARRY = 0.15
-"""Mean distance over which that energy is carried on, as part of the residual range (fitted to the reference)."""
+"""Mean distance that this energy is carried on, as part of the residual range (fitted to the reference)."""
 
 ION_LOCAL_MEV = 30.0
-"""Energy of target fragments deposited on the spot per reaction of an ion, MeV (a few evaporated p and He)."""
+"""Energy of target fragments deposited on the spot per reaction of an ion, MeV (evaporated p and He)."""
 
 YIELDS: dict[str, dict[str, float]] = {
     "helium": {"He3": 0.30, "p": 0.77, "d": 0.42, "t": 0.21}, "carbon": {"C11": 0.125, "B11": 0.165, "Be7":
@@ -87,12 +86,13 @@ class DepthDose:
     gy_mm2: NDArray[np.float64]
 
     def at(self, depth_mm: ArrayLike) -> NDArray[np.float64]:
-        """Dose per fluence in Gy mm2 per particle at depths in water-equivalent mm; zero far behind the peak."""
-        return np.asarray(np.interp(depth_mm, self.depth_mm, self.gy_mm2, right=0.0))
+        """Dose per fluence in Gy mm2 per particle at depths in mm of water; zero far behind the peak."""
+        depth = np.asarray(depth_mm, dtype=np.float64)
+        return np.asarray(np.interp(depth, self.depth_mm, self.gy_mm2, right=0.0))
 
 
 def range_mm(ion: str, energy_mev_u: ArrayLike) -> NDArray[np.float64]:
-    """Range in water in mm of ``"proton"``, ``"helium"``, ``"carbon"`` or ``"oxygen"`` of energies in MeV/u."""
+    """Range in water in mm of an ion (``"proton"``, ``"helium"``, ...) of energies in MeV/u."""
     return csda_range(species(IONS[ion]), energy_mev_u) / _CM_PER_MM
 
 
@@ -142,7 +142,7 @@ def _stopping(particle: Species, energy_mev_u: NDArray[np.float64]) -> NDArray[n
 def _primary_loss(
     particle: Species, mean: float, sigma: float, edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Energy lost per cm by a primary that meets no nucleus, MeV/cm by bin, and the middles of the bins in cm."""
+    """MeV/cm lost by a primary that meets no nucleus, by bin, and the middles of the bins in cm."""
     left = np.linspace(0.0, mean + 5.0 * sigma, 4000)
     energy = energy_of_range(particle, left) * particle.nucleons
     total = np.zeros(edges.size)
@@ -180,7 +180,7 @@ def _attenuation(
 def _recoil_dose(
     mean: float, middle: NDArray[np.float64], reacting: NDArray[np.float64], energy_mev: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Dose of what reacted protons leave in the neighbourhood, MeV cm2/g per primary, at the middles of bins."""
+    """Dose of what reacted protons leave near by, MeV cm2/g per primary, at the middles of bins."""
     step = _FRAGMENT_STEP_MM * _CM_PER_MM
     births = np.arange(0.5, mean / step) * step
     left = PROTON_LOCAL_PART * step * np.interp(births, middle, reacting * energy_mev)

@@ -32,7 +32,7 @@ class Element:
     place: str = ""
 
     def error(self, keyword: str, found: object, expected: str) -> InputError:
-        """What is wrong with an element of this dataset."""
+        """Make the error that says what is wrong with an element of this dataset."""
         return InputError(self.place + keyword, found, expected, self.path)
 
     def has(self, keyword: str) -> bool:
@@ -47,11 +47,11 @@ class Element:
         return str(required(self.dataset, keyword, self.path, self.place)).strip()
 
     def number(self, keyword: str) -> float:
-        """The one finite number of an element that must be there."""
+        """Return the one finite number of an element that must be there."""
         return float(self.numbers(keyword, 1)[0])
 
     def integer(self, keyword: str) -> int:
-        """The one whole number of an element that must be there."""
+        """Return the one whole number of an element that must be there."""
         value = self.number(keyword)
         if value != int(value):
             raise self.error(keyword, value, "a whole number")

@@ -100,7 +100,7 @@ def _plan(root: Element, machine: Machine | None) -> Plan:
 
 
 def _common(values: list[str], items: list[Element], keyword: str) -> str:
-    """The one value that all beams share."""
+    """Return the value that all beams share."""
     for value, item in zip(values, items, strict=True):
         if value != values[0]:
             raise item.error(keyword, repr(value), f"{values[0]!r}, as of the other beams")
@@ -121,7 +121,7 @@ def _ion(item: Element) -> str:
 
 
 def _fraction_group(root: Element) -> tuple[int, dict[int, float]]:
-    """Number of fractions, and the meterset of each beam by its number."""
+    """Read the number of fractions, and the meterset of each beam by its number."""
     groups = root.sequence("FractionGroupSequence")
     if len(groups) != 1:
         raise root.error("FractionGroupSequence", f"{len(groups)} fraction groups", "one")

@@ -92,7 +92,8 @@ def _shifter(name: str, setting: Element, machine: Machine | None) -> RangeShift
         expected = f"thickness and distance of {name!r}, which the machine does not know"
         raise setting.error("RangeShifterWaterEquivalentThickness", "nothing of use", expected)
     warnings.warn(
-        f"{setting.path}: range shifter {name!r} is not one of the machine's; {thickness:g} mm of water
-        stand in", PlanWarning, stacklevel=2,
+        f"{setting.path}: range shifter {name!r} is not the machine's; {thickness:g} mm of water stand in",
+        PlanWarning,
+        stacklevel=2,
     )
     return RangeShifter(name, thickness, "water", distance)

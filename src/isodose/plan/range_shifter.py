@@ -20,5 +20,5 @@ def water_equivalent_mm(shifter: RangeShifter | Shifter) -> float:
 
 
 def in_beam(shifter: Shifter) -> RangeShifter:
-    """A machine's range shifter at its usual place, as a beam holds it."""
+    """Put a machine's range shifter at its usual place in a beam."""
     return RangeShifter(shifter.name, shifter.thickness_mm, shifter.material, shifter.distance_mm)

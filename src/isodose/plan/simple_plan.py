@@ -9,7 +9,7 @@ import numpy as np
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_named
-from isodose.patient.hounsfield import HounsfieldCalibration, schneider
+from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
 from isodose.plan.placement import Placement, place_beam
@@ -56,7 +56,8 @@ def simple_plan(
     placement
         Spacings and margins.
     calibration
-        Hounsfield calibration, Schneider's by default. What lies outside the body's outline is air.
+        Hounsfield calibration, the one that the patient names by default. What lies outside the body's
+        outline is air.
     name
         Label of the plan.
 
@@ -86,7 +87,7 @@ def simple_plan(
     if structure.is_empty:
         raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
     _check_inside(patient, structure)
-    rsp = (calibration or schneider()).rsp(patient.ct, patient.external)
+    rsp = (calibration or calibration_of(patient.calibration)).rsp(patient.ct, patient.external)
     centre = _centre(structure) if isocentre_mm is None else isocentre_mm
     beams = tuple(
         place_beam(

@@ -93,8 +93,8 @@ def power_law_weights(ranges_mm: NDArray[np.float64], exponent: float) -> NDArra
     # The shallowest cell is as wide above its layer as below, which is where the plateau begins.
     bounds = np.concatenate([[ranges_mm[0]], middles, [deepest]])
     part = (deepest - bounds) ** (1.0 - 1.0 / exponent)
-    weights: NDArray[np.float64] = part[:-1] - part[1:]
-    return weights / weights.sum()
+    weights = part[:-1] - part[1:]
+    return np.asarray(weights / weights.sum())
 
 
 def _power_law(

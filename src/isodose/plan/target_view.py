@@ -1,4 +1,4 @@
-"""The target as a beam sees it: which spots aim at it, and between which water-equivalent depths it lies there."""
+"""The target as a beam sees it: which spots aim at it, and between which depths it lies there."""
 
 from __future__ import annotations
 
@@ -114,8 +114,7 @@ def view_target(
 def _widened(
     at: NDArray[np.float64], own: Depths, seen_at: NDArray[np.float64], seen: Depths, margin_mm: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Proximal and distal depths over all rays within the margin, as a compensator is smeared; NaN if none
-    hits.
+    """Depths of both sides over all rays within the margin, as a compensator is smeared; NaN if none hits.
 
     The rays at the target's rim only graze it, so that without neighbours they would leave its edge cold.
     """

@@ -67,7 +67,7 @@ class _PlanFile(Strict):
     fractions: Count = 1
     prescription_gy: Positive | None = None
     target: Text | None = None
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = Field(default_factory=dict)
     beams: Annotated[list[_BeamEntry], Field(min_length=1)]
 
 

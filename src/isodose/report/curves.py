@@ -152,7 +152,7 @@ def beam_profiles(
             lateral,
             "Beam's eye view, distance from the target's centre / mm",
             "Dose / Gy",
-            f"{beam.name}: lateral",
+            f"{beam.name}, across the beam",
         )
         lateral.set_ylim(bottom=0)
         lateral.legend(frameon=False, fontsize=8.5)
@@ -205,7 +205,7 @@ def _depth_panel(
         axis,
         "Depth from the skin along the beam / mm",
         "Dose / Gy",
-        f"{beam.name}: through the target's centre",
+        f"{beam.name}, along the beam through the target's centre",
     )
     axis.set_ylim(bottom=0)
     axis.set_xlim(float(x[0]), float(x[-1]))
@@ -241,7 +241,7 @@ def spot_maps(beams: Sequence[Beam]) -> Figure:
         bar.ax.tick_params(labelsize=8, labelcolor=INK)
         bar.outline.set_visible(False)
         plane.set_aspect("equal", adjustable="datalim")
-        style(plane, "X / mm", "Y / mm", f"{beam.name}: spots in beam's eye view, all layers")
+        style(plane, "X / mm", "Y / mm", f"{beam.name}, spots in beam's eye view, all layers")
         energies = np.array([layer.energy_mev_u for layer in beam.layers])
         sums = np.array([layer.spots.particles.sum() for layer in beam.layers])
         gaps = np.diff(np.sort(energies))
@@ -249,7 +249,7 @@ def spot_maps(beams: Sequence[Beam]) -> Figure:
         power = int(np.floor(np.log10(max(float(sums.max()), 1.0))))
         bars.bar(energies, sums / 10.0**power, width=width, color=BEAM_COLOURS[0])
         label = f"Particles per layer / $10^{{{power}}}$"
-        style(bars, "Energy / (MeV/u)", label, f"{beam.name}: energy layers")
+        style(bars, "Energy / (MeV/u)", label, f"{beam.name}, energy layers")
     return figure
 
 

@@ -20,10 +20,14 @@ from isodose.patient.volume import Volume
 from isodose.plan.plan import Beam, Plan
 from isodose.report.colours import ISODOSES, dose_wash
 from isodose.report.curves import beam_profiles, dvh_figure, spectra_figure, spot_maps
+from isodose.report.focus import point_of_interest_mm, reference_gy, target_of
 from isodose.report.planes import Wash, three_planes
 
 LOW_DOSE_PERCENT = 10.0
 """Below this part of the reference dose nothing is painted, and LETd and uncertainty say little."""
+
+UNTOUCHED_BELOW = 0.02
+"""Structures whose maximum is below this part of the reference dose get no curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +52,22 @@ class Picture:
     caption: str
 
 
-def reference_gy(plan: Plan | None, dose: Dose) -> float:
-    """Dose that is 100 %: the prescription or, where there is none, what 0.01 % of the voxels exceed."""
-    if plan is not None and plan.prescription_gy:
-        return plan.prescription_gy
-    values = dose.volume().values
-    return max(float(np.quantile(values, 0.9999)), float(np.finfo(np.float32).tiny))
-
-
-def target_of(patient: Patient, plan: Plan | None) -> Structure | None:
-    """Find the structure the plan is meant for, or else the patient's first target."""
-    if plan is not None and plan.target is not None and plan.target in patient.structures:
-        return patient.structure(plan.target)
-    return next((s for s in patient.targets if not s.is_empty), None)
-
-
-def point_of_interest_mm(patient: Patient, plan: Plan | None, dose: Dose) -> NDArray[np.float64]:
-    """Where planes and profiles cross: the target's centre of mass or else the place of the highest dose."""
-    target = target_of(patient, plan)
-    if target is not None:
-        weight = target.occupancy
-        total = float(weight.sum(dtype=np.float64))
-        axes = (target.grid.axis_mm("x"), target.grid.axis_mm("y"), target.grid.axis_mm("z"))
-        sums = (weight.sum((0, 1)), weight.sum((0, 2)), weight.sum((1, 2)))
-        return np.array([float(a @ s) / total for a, s in zip(axes, sums, strict=True)])
-    at = np.unravel_index(int(np.argmax(dose.volume().values)), dose.grid.shape)
-    return dose.grid.position_mm(np.array(at))
-
-
-def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[str, Dvh]) -> list[Picture]:
+def dose_pictures(
+    patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[str, Dvh]
+) -> list[Picture]:
     """All pictures of one dose that its quantities allow."""
-    reference = reference_gy(plan, dose)
+    reference = reference_gy(patient, plan, dose)
     point = point_of_interest_mm(patient, plan, dose)
     target = target_of(patient, plan)
     pictures = [_dose_planes(patient, dose, reference, point, plan.beams)]
+    irradiated = {name: h for name, h in histograms.items() if h.max > UNTOUCHED_BELOW * reference}
     pictures.append(
         Picture(
             "dvh",
-            dvh_figure([histograms], patient.structures, plan.prescription_gy),
+            dvh_figure([irradiated], patient.structures, plan.prescription_gy),
             "Dose-volume histograms",
-            "Cumulative, per fraction, physical dose.",
+            f"Cumulative, physical dose per fraction; structures that stay below {100 * UNTOUCHED_BELOW:.0f} % "
+            "of the reference dose are in the table only.",
         )
     )
     pictures.append(

@@ -18,12 +18,12 @@ from isodose.patient.files import atomic_path
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Role
 from isodose.plan.plan import Plan
-from isodose.report.figures import Picture, dose_pictures, target_of
+from isodose.report.figures import Picture, dose_pictures
+from isodose.report.focus import reference_gy, target_of
 from isodose.report.tables import (
     Table,
     beams_table,
     dvh_table,
-    mean_uncertainty_percent,
     provenance_table,
     uncertainty_table,
 )
@@ -88,7 +88,7 @@ def write_report(
         "spots": beams_table(plan),
     }
     if dose.uncertainty:
-        tables["uncertainty"] = uncertainty_table(dose)
+        tables["uncertainty"] = uncertainty_table(patient, dose, reference_gy(patient, plan, dose))
     warnings = []
     if dose.provenance.get("partial"):
         warnings.append(
@@ -96,7 +96,7 @@ def write_report(
         )
     return write_page(
         Path(folder),
-        title or f"{patient.name}: {plan.name}",
+        title or (plan.name if patient.name in plan.name else f"{patient.name}, {plan.name}"),
         f"{plan.ion} plan, machine {plan.machine}, engine {dose.provenance.get('engine', 'unknown')}",
         _facts(patient, plan, dose, histograms),
         pictures,
@@ -191,9 +191,9 @@ def _facts(patient: Patient, plan: Plan, dose: Dose, histograms: dict[str, Dvh])
     facts.append(Fact("Particles per fraction", f"{plan.particles:.3g}", plan.ion))
     if "histories" in dose.provenance:
         facts.append(Fact("Histories", f"{int(dose.provenance['histories']):,}".replace(",", "\u202f")))
-    uncertainty = mean_uncertainty_percent(dose)
-    if uncertainty is not None:
-        facts.append(Fact("Uncertainty, mean above 50 % of max", f"{uncertainty:.2f}", "%"))
+    if "relative_uncertainty" in dose.provenance:
+        percent = 100.0 * float(dose.provenance["relative_uncertainty"])
+        facts.append(Fact("Mean uncertainty of the dose", f"{percent:.2f}", "%, above half of the maximum"))
     spacing = " × ".join(f"{s:.3g}" for s in dose.grid.spacing_mm)
     facts.append(Fact("Dose grid", spacing, "mm"))
     return facts

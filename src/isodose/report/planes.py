@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,9 +154,11 @@ def three_planes(
     height = panel_inches * tallest / sum(widths) + 1.25
     figure = Figure(figsize=(13.0, float(np.clip(height, 3.6, 9.0))), layout="constrained", facecolor="white")
     axes = figure.subplots(1, 3, width_ratios=widths)
+    seen: dict[str, Structure] = {}
     for axis, view in zip(axes, VIEWS, strict=True):
         window = _window(view, point, (lower, upper))
-        _draw(axis, window, patient, wash)
+        _paint(axis, window, patient, wash)
+        seen |= _outline(axis, window, patient)
         _mark(axis, view, point, window)
         for beam in beams:
             _mark_beam(axis, view, point, beam, beam_axes(beam, patient.position)[2], window)
@@ -180,7 +182,7 @@ def three_planes(
         Line2D(
             [], [], color=_rgb(s), linewidth=2.2, label=f"{s.name} ({s.role})" if s.role.is_target else s.name
         )
-        for s in _outlined(patient.structures)
+        for s in sorted(seen.values(), key=lambda s: s.role.is_target)
     ]
     if handles:
         figure.legend(
@@ -189,12 +191,6 @@ def three_planes(
     if title:
         figure.suptitle(title, color=INK, fontsize=12, x=0.01, ha="left", weight="bold")
     return figure
-
-
-def _outlined(structures: Mapping[str, Structure]) -> list[Structure]:
-    """Structures worth an outline, targets last so that they lie on top."""
-    kept = [s for s in structures.values() if not s.is_empty and s.role is not Role.SUPPORT]
-    return sorted(kept, key=lambda s: s.role.is_target)
 
 
 def _rgb(structure: Structure) -> tuple[float, float, float]:
@@ -220,18 +216,14 @@ def _window(
     return _Window(positions, tuple(float(e) for e in extent), axes[0], axes[1])  # type: ignore[arg-type]
 
 
-def _draw(
-    axis: Axes,
-    window: _Window,
-    patient: Patient,
-    wash: Wash,
-) -> None:
-    """CT, wash, isolines and outlines."""
+def _paint(axis: Axes, window: _Window, patient: Patient, wash: Wash) -> None:
+    """CT, wash and isolines."""
     ct = patient.ct.sample(window.positions_mm, outside=AIR_HU)
     low, high = CT_WINDOW_HU
     axis.imshow(ct, cmap="gray", vmin=low, vmax=high, extent=window.extent, origin="lower", aspect="equal")
     values = wash.volume.sample(window.positions_mm)
-    hidden = (values < wash.visible) | (np.abs(values) < wash.magnitude_from)
+    outside = _outside(patient, window)
+    hidden = outside | (values < wash.visible) | (np.abs(values) < wash.magnitude_from)
     if wash.per is not None:
         divisor = wash.per.sample(window.positions_mm)
         hidden |= divisor < wash.per_from
@@ -247,16 +239,34 @@ def _draw(
         alpha=0.58,
         interpolation="nearest",
     )
+    inside = np.ma.masked_where(outside, values)
     for value, colour in wash.levels:
         if values.min() < value < values.max():
-            axis.contour(window.across_mm, window.along_mm, values, [value], colors=[colour], linewidths=1.1)
-    for structure in _outlined(patient.structures):
+            axis.contour(window.across_mm, window.along_mm, inside, [value], colors=[colour], linewidths=1.1)
+
+
+def _outline(axis: Axes, window: _Window, patient: Patient) -> dict[str, Structure]:
+    """Draw the structures that the plane cuts, targets last so that they lie on top; returns them by name."""
+    drawn = {}
+    for structure in sorted(patient.structures.values(), key=lambda s: s.role.is_target):
+        if structure.role is Role.SUPPORT:
+            continue
         inside = Volume(structure.grid, structure.occupancy).sample(window.positions_mm)
         if inside.max() > 0.5 > inside.min():
             width = 2.0 if structure.role.is_target else 1.2
             axis.contour(
                 window.across_mm, window.along_mm, inside, [0.5], colors=[_rgb(structure)], linewidths=width
             )
+            drawn[structure.name] = structure
+    return drawn
+
+
+def _outside(patient: Patient, window: _Window) -> NDArray[np.bool_]:
+    """Pixels outside the body's outline; nothing is painted there."""
+    outline = patient.external
+    if outline is None:
+        return np.zeros(window.positions_mm.shape[:2], dtype=bool)
+    return np.asarray(Volume(outline.grid, outline.occupancy).sample(window.positions_mm) < 0.5)
 
 
 def _mark_beam(
@@ -269,7 +279,6 @@ def _mark_beam(
 ) -> None:
     """Isocentre of a beam, and an arrow where it comes in."""
     left, right, bottom, top = window.extent
-    reach = 0.5 * min(right - left, top - bottom)
     iso = np.asarray(beam.isocentre_mm)
     if abs(iso[view.through] - point[view.through]) < 5.0:
         axis.plot(iso[view.across], iso[view.along], "+", color="white", markersize=11, markeredgewidth=1.6)
@@ -278,8 +287,11 @@ def _mark_beam(
     if length < ARROW_FROM:
         return
     here, flat = np.array([iso[view.across], iso[view.along]]), flat / length
+    edge = np.where(flat > 0, here - (left, bottom), (right, top) - here)  # room upstream of the isocentre
+    room = float(np.min(edge[np.abs(flat) > 1e-6] / np.abs(flat[np.abs(flat) > 1e-6])))
     arrow = {"arrowstyle": "-|>", "color": "#ffd34d", "linewidth": 2.0, "mutation_scale": 16}
-    (x0, y0), (x1, y1) = here - 0.98 * reach * flat, here - 0.78 * reach * flat
+    size = 0.1 * min(right - left, top - bottom)
+    (x0, y0), (x1, y1) = here - (room - 0.8 * size) * flat, here - (room - 1.9 * size) * flat
     axis.annotate("", xy=(x1, y1), xytext=(x0, y0), arrowprops=arrow)
 
 

@@ -106,14 +106,14 @@ def write_results(
         additive = quantity.unit == "Gy"
         factor = np.float32(plan.fractions if additive else 1)
         stem = f"{quantity.key}_total" if additive and plan.fractions > 1 else quantity.key
-        text = f"{quantity.label}, {quantity.unit}, isodose {__version__}"
+        text = f"{quantity.label}, {quantity.unit}"
         if additive:
             text += f", {plan.fractions} fraction{'s' if plan.fractions > 1 else ''}"
         volume = Volume(dose.grid, factor * values)
         names += _write(folder, stem, volume, patient.identity, additive, text, formats, plan_uid)
         if quantity in dose.uncertainty:
             volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
-            text = f"standard uncertainty of {text}"
+            text = f"Uncertainty (1 sd): {text}"
             names += _write(
                 folder,
                 f"{stem}_uncertainty",

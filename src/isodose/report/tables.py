@@ -11,8 +11,10 @@ import numpy as np
 from isodose.dose.dose import Dose
 from isodose.dose.quantity import Quantity
 from isodose.evaluate.dvh import Dvh
+from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
 from isodose.plan.plan import Plan
+from isodose.report.focus import body_mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +108,22 @@ def dvh_table(
     return Table(tuple(headings), tuple(rows), note)
 
 
-def mean_uncertainty_percent(dose: Dose, above: float = 0.5) -> float | None:
-    """Mean relative standard uncertainty where the dose exceeds a part of its maximum, in percent."""
-    if Quantity.DOSE not in dose.uncertainty:
-        return None
-    values = dose.volume().values
-    high = values > above * values.max()
-    if not high.any():
-        return None
-    return float(100.0 * np.mean(dose.uncertainty[Quantity.DOSE][high] / values[high]))
-
-
-def uncertainty_table(dose: Dose) -> Table:
-    """Relative standard uncertainty by level of dose."""
-    values, sigma = dose.volume().values, dose.uncertainty[Quantity.DOSE]
+def uncertainty_table(patient: Patient, dose: Dose, reference_gy: float) -> Table:
+    """Relative standard uncertainty in the body, by level of dose."""
+    body = body_mask(patient, dose.grid)
+    values, sigma = dose.volume().values[body], dose.uncertainty[Quantity.DOSE][body]
     rows = []
     for part in (0.1, 0.5, 0.9):
-        high = values > part * values.max()
+        high = values > part * reference_gy
         if high.any():
             relative = 100.0 * sigma[high] / values[high]
-            rows.append(
-                (
-                    f"> {100 * part:.0f} %",
-                    f"{int(high.sum())}",
-                    f"{float(np.mean(relative)):.2f}",
-                    f"{float(np.quantile(relative, 0.95)):.2f}",
-                )
-            )
-    headings = ("Dose of maximum", "Voxels", "Mean / %", "95th percentile / %")
-    return Table(headings, tuple(rows), "Relative standard uncertainty of the dose in a voxel.")
+            spread = f"{float(np.mean(relative)):.2f}", f"{float(np.quantile(relative, 0.95)):.2f}"
+            rows.append((f"> {part * reference_gy:.3g} Gy", f"{int(high.sum())}", *spread))
+    headings = ("Dose", "Voxels", "Mean / %", "95th percentile / %")
+    note = (
+        "Relative standard uncertainty of the dose in a voxel, above 10, 50 and 90 % of the reference dose."
+    )
+    return Table(headings, tuple(rows), note)
 
 
 def provenance_table(entries: Mapping[str, Any]) -> Table:

@@ -27,7 +27,9 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def save(path: Path, identity: str, sums: BatchSums, spectra: SpectrumSums | None, state: dict[str, Any]) -> None:
+def save(
+    path: Path, identity: str, sums: BatchSums, spectra: SpectrumSums | None, state: dict[str, Any]
+) -> None:
     """Write the sums beside the old checkpoint and put them in its place."""
     arrays: dict[str, Any] = {"total": sums.total, "square": sums.square, "cross": sums.cross}
     if spectra is not None:
@@ -48,7 +50,10 @@ def load(path: Path, identity: str, sums: BatchSums, spectra: SpectrumSums | Non
         with np.load(path) as saved:
             if str(saved["identity"]) != identity:
                 raise InputError(
-                    "checkpoint", "another computation's", "the same patient, plan, machine, options and seed", path
+                    "checkpoint",
+                    "another computation's",
+                    "the same patient, plan, machine, options and seed",
+                    path,
                 )
             sums.total, sums.square, sums.cross = saved["total"], saved["square"], saved["cross"]
             sums.batches = int(saved["batches"])
@@ -60,4 +65,6 @@ def load(path: Path, identity: str, sums: BatchSums, spectra: SpectrumSums | Non
     except (BadZipFile, KeyError, EOFError, ValueError) as problem:
         if isinstance(problem, InputError):
             raise
-        raise InputError("checkpoint", "a file that cannot be read", "a checkpoint of isodose", path) from problem
+        raise InputError(
+            "checkpoint", "a file that cannot be read", "a checkpoint of isodose", path
+        ) from problem

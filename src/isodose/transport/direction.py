@@ -18,6 +18,6 @@ def perpendicular(ux, uy, uz):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def rotated(vx, vy, vz, ux, uy, uz):  # type: ignore[no-untyped-def]
-    """Vector given in the frame whose +z axis is the unit vector (ux, uy, uz), in the frame of that vector."""
+    """Turn a vector from the frame whose +z axis is the unit vector (ux, uy, uz) into that vector's."""
     ax, ay, az, bx, by, bz = perpendicular(ux, uy, uz)
     return vx * ax + vy * bx + vz * ux, vx * ay + vy * by + vz * uy, vx * az + vy * bz + vz * uz

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +18,19 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
-from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
 from isodose.plan.plan import Plan
 from isodose.transport import checkpoint
-from isodose.transport.geometry import Geometry, geometry
-from isodose.transport.history import run_histories
-from isodose.transport.particle import BINDING, BUDGET, DEPOSITED, ESCAPED, NEUTRAL, REACTIONS, SOURCE
+from isodose.transport.geometry import geometry
 from isodose.transport.particle_classes import default_energy_edges_mev
 from isodose.transport.plan_source import plan_source, shifter_materials
 from isodose.transport.progress import Progress
-from isodose.transport.region import lateral_region
 from isodose.transport.results import dose_values
-from isodose.transport.scoring import BLOCK_SHIFT, CURRENT, TRACK_LENGTH, Scorer, Slots
-from isodose.transport.source import Source
-from isodose.transport.spectrum_sums import FULL, TABLE_SIZE, SpectrumSums, spectrum_table
-from isodose.transport.statistics import BatchSums
-from isodose.transport.tables import Tables, transport_tables
-
-BATCHES = 32
-"""Batches that a run of a given number of histories is cut into; their spread gives the uncertainty."""
-FEWEST_BATCHES = 8
-"""Batches before a wanted uncertainty is believed."""
-PIECE_SECONDS = 1.0
-"""Aimed time between two reports of progress."""
+from isodose.transport.run import Run, RunOptions
+from isodose.transport.scoring import CURRENT, TRACK_LENGTH, Slots
+from isodose.transport.tables import transport_tables
 
 
 class MonteCarlo:
@@ -56,7 +41,8 @@ class MonteCarlo:
     histories
         Number of primary particles; with ``uncertainty`` the most that are run.
     uncertainty
-        Mean relative standard uncertainty of the dose above half of its maximum at which to stop (0.01 is 1 %).
+        Mean relative standard uncertainty of the dose above half of its maximum at which to stop (0.01 is 1
+        %).
     seed
         One seed gives one result, on any number of threads, up to the order of float sums.
     threads
@@ -80,8 +66,9 @@ class MonteCarlo:
 
     Notes
     -----
-    Valid for p to O-16 from 1 to 430 MeV/u (protons to 250 MeV at least) in matter from air to bone. Delta electrons
-    deposit where they are set free; neutrons and photons are not transported (a few per mille of the dose).
+    Valid for p to O-16 from 1 to 430 MeV/u (protons to 250 MeV at least) in matter from air to bone. Delta
+    electrons deposit where they are set free; neutrons and photons are not transported (a few per mille of
+    the dose).
     """
 
     def __init__(
@@ -105,18 +92,28 @@ class MonteCarlo:
             raise InputError("uncertainty", uncertainty, "a part between 0 and 1 (0.01 is 1 %)")
         if threads is not None and threads < 1:
             raise InputError("threads", threads, "at least 1")
-        self.histories, self.uncertainty, self.seed = histories, uncertainty, seed
-        self.threads = threads or os.cpu_count() or 1
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
-        self.spectrum_margin_mm = spectrum_margin_mm
-        self.energy_edges_mev = default_energy_edges_mev() if energy_edges_mev is None else energy_edges_mev
-        self.checkpoint, self.resume, self.progress = checkpoint, resume, progress
+        self.options = RunOptions(
+            histories,
+            uncertainty,
+            seed,
+            threads or os.cpu_count() or 1,
+            spectrum_margin_mm,
+            default_energy_edges_mev()
+            if energy_edges_mev is None
+            else np.asarray(energy_edges_mev, np.float64),
+            checkpoint,
+            resume,
+            progress,
+        )
 
-    def compute(self, patient: Patient, plan: Plan, quantities: Collection[Quantity] = (Quantity.DOSE,)) -> Dose:
+    def compute(
+        self, patient: Patient, plan: Plan, quantities: Collection[Quantity] = (Quantity.DOSE,)
+    ) -> Dose:
         """Dose of a plan in a patient, and what else is asked for.
 
-        An interruption (Ctrl-C) ends the computation at the last finished batch: the result so far is returned,
-        marked ``partial`` in its provenance, and saved to the checkpoint.
+        An interruption (Ctrl-C) ends the computation at the last finished batch: the result so far is
+        returned, marked ``partial`` in its provenance, and saved to the checkpoint.
 
         Raises
         ------
@@ -130,12 +127,21 @@ class MonteCarlo:
         calibration = self.calibration or calibration_of(patient.calibration)
         grid = patient.grid if self.spacing_mm is None else patient.grid.resampled(self.spacing_mm)
         tissue = calibration.tissue(_body(patient).on(grid, outside=_AIR_HU))
-        tables, rows, row_of = transport_tables((*tissue.materials, *shifter_materials(plan)), tissue.material)
+        tables, rows, row_of = transport_tables(
+            (*tissue.materials, *shifter_materials(plan)), tissue.material
+        )
         box = geometry(grid, tissue.density, rows)
         source = plan_source(plan, machine, patient, np.array(grid.lower_mm), row_of)
-        run = _Run(self, source, box, tables, grid, _slots(quantities), _spectrum_kind(quantities))
+        run = Run(self.options, source, box, tables, grid, _slots(quantities), _spectrum_kind(quantities))
         identity = checkpoint.fingerprint(
-            isodose.__version__, run.batch_size, self.seed, source._asdict(), tissue.density, rows, run.slots, run.kind
+            isodose.__version__,
+            run.batch_size,
+            self.options.seed,
+            source._asdict(),
+            tissue.density,
+            rows,
+            run.slots,
+            run.kind,
         )
         partial = run.go(identity)
         values, uncertainty = dose_values(run.sums, quantities, grid, box.density, plan.particles)
@@ -149,7 +155,7 @@ class MonteCarlo:
         return machine_of(self.machine or plan.machine)
 
     def _provenance(
-        self, plan: Plan, machine: Machine, run: _Run, partial: bool, seconds: float
+        self, plan: Plan, machine: Machine, run: Run, partial: bool, seconds: float
     ) -> dict[str, Any]:
         histories = run.done
         mean = {name: float(value) / max(histories, 1) for name, value in run.budget().items()}
@@ -162,8 +168,8 @@ class MonteCarlo:
             "particles_per_fraction": plan.particles,
             "histories": histories,
             "batches": run.sums.batches,
-            "seed": self.seed,
-            "threads": self.threads,
+            "seed": self.options.seed,
+            "threads": self.options.threads,
             "partial": partial,
             "seconds": round(seconds, 3),
             "transport_seconds": round(run.seconds, 3),
@@ -178,7 +184,7 @@ _AIR_HU = -1000.0
 
 
 def _body(patient: Patient) -> Volume:
-    """CT with air outside the external contour, where there is one: couch and clothing are not the patient."""
+    """CT with air outside the external contour, where there is one: couch and clothes are not the patient."""
     if patient.external is None:
         return patient.ct
     outside = patient.external.occupancy <= 0.0
@@ -209,161 +215,3 @@ def _slots(quantities: Collection[Quantity]) -> Slots:
     lett = Quantity.LETT in quantities
     track = take(lett or Quantity.FLUENCE in quantities)
     return Slots(0, water, energy, weighted, track, take(lett), count)
-
-
-class _Run:
-    """One computation: batches of histories over threads, their sums, and how they are interrupted."""
-
-    def __init__(
-        self, engine: MonteCarlo, source: Source, box: Geometry, tables: Tables, grid: Grid, slots: Slots, kind: int
-    ) -> None:
-        self.engine, self.source, self.box, self.tables = engine, source, box, tables
-        self.slots, self.kind = slots, kind
-        threads = min(engine.threads, engine.histories)
-        self.batch_size = math.ceil(engine.histories / BATCHES)
-        self.batches = math.ceil(engine.histories / self.batch_size)
-        self.sums = BatchSums.empty(grid.size, slots)
-        self.spectra = SpectrumSums(engine.energy_edges_mev) if kind else None
-        self.parts = np.zeros((threads, grid.size, slots.count))
-        self.marks = np.zeros((threads, (grid.size >> BLOCK_SHIFT) + 1), dtype=np.uint8)
-        token = np.zeros(1, dtype=np.uint8)
-        region = lateral_region(grid, source, np.array(grid.lower_mm), engine.spectrum_margin_mm) if kind else token
-        tables_of = [spectrum_table(kind, engine.energy_edges_mev, region) for _ in range(threads)]
-        self.scorers = [Scorer(slots, self.parts[t], self.marks[t], tables_of[t]) for t in range(threads)]
-        nothing = Slots(0, -1, -1, -1, -1, -1, 1)
-        self.idle = Scorer(nothing, np.zeros((1, 1)), token, spectrum_table(0, engine.energy_edges_mev, token))
-        self.idles = [self.idle._replace(sums=np.zeros((1, 1))) for _ in range(threads)]
-        self.budgets = np.zeros((threads, BUDGET))
-        self.earlier_budget = np.zeros(BUDGET)
-        self.stop = np.zeros(1, dtype=np.uint8)
-        self.seconds = 0.0
-        self.piece = 200 * threads
-        self.reported = -PIECE_SECONDS
-        self.uncertainty = float("nan")
-
-    @property
-    def done(self) -> int:
-        return self.sums.batches * self.batch_size
-
-    def budget(self) -> dict[str, float]:
-        total = self.earlier_budget
-        return {
-            "source": total[SOURCE],
-            "deposited": total[DEPOSITED],
-            "escaped": total[ESCAPED],
-            "neutral": total[NEUTRAL],
-            "binding": total[BINDING],
-            "primary_reactions": total[REACTIONS],
-        }
-
-    def go(self, identity: str) -> bool:
-        """Run what is left to do; True if interrupted."""
-        engine, path = self.engine, self.engine.checkpoint
-        if engine.resume and path is not None and path.exists():
-            state = checkpoint.load(path, identity, self.sums, self.spectra)
-            self.earlier_budget = np.array(state["budget"])
-            self.uncertainty = self.sums.relative_uncertainty()
-            self.seconds = state["seconds"]
-        begun = time.perf_counter() - self.seconds
-        partial = False
-        try:
-            with ThreadPoolExecutor(len(self.scorers)) as pool:
-                while self.sums.batches < self.batches and not self._certain():
-                    self._batch(pool, begun)
-        except KeyboardInterrupt:
-            if self.sums.batches == 0:
-                raise
-            partial = True
-        self.seconds = time.perf_counter() - begun
-        if partial and path is not None:
-            state = {"budget": self.earlier_budget.tolist(), "seconds": self.seconds}
-            checkpoint.save(path, identity, self.sums, self.spectra, state)
-        elif path is not None:
-            path.unlink(missing_ok=True)
-        return partial
-
-    def _certain(self) -> bool:
-        wanted = self.engine.uncertainty
-        return (
-            wanted is not None
-            and self.sums.batches >= FEWEST_BATCHES
-            and self.uncertainty <= wanted
-        )
-
-    def _batch(self, pool: ThreadPoolExecutor, begun: float) -> None:
-        """One batch in pieces of about a second; a batch that is interrupted leaves no trace."""
-        first = self.done
-        begin = 0
-        self.budgets[:] = 0.0
-        try:
-            while begin < self.batch_size:
-                end = min(begin + self.piece, self.batch_size)
-                clock = time.perf_counter()
-                self._piece(pool, first, begin, end)
-                self._fit_piece(end - begin, max(time.perf_counter() - clock, 1e-6))
-                begin = end
-                self._report(first + end, begun)
-        except BaseException:
-            self.parts[:] = 0.0
-            if self.spectra is not None:
-                self.spectra.empty_tables([s.spectrum for s in self.scorers])
-                self.spectra.drop_batch()
-            raise
-        self.earlier_budget = self.earlier_budget + self.budgets.sum(axis=0)
-        if self.spectra is not None:
-            self.spectra.empty_tables([s.spectrum for s in self.scorers])
-            self.spectra.close_batch(self.batch_size)
-        self.sums.take(self.parts, self.marks, self.batch_size)
-        self.uncertainty = self.sums.relative_uncertainty()
-
-    def _fit_piece(self, piece: int, seconds: float) -> None:
-        """Choose the next piece for the aimed time, and small enough not to fill the spectrum tables."""
-        wanted = piece * min(PIECE_SECONDS / seconds, 4.0)
-        if self.spectra is not None:
-            tables = [s.spectrum for s in self.scorers]
-            filled = max(int(t.used[0]) for t in tables)
-            wanted = min(wanted, piece * FULL * TABLE_SIZE / max(filled, 1))
-            self.spectra.empty_tables(tables)
-        self.piece = max(1, int(wanted))
-
-    def _piece(self, pool: ThreadPoolExecutor, first: int, begin: int, end: int) -> None:
-        threads = len(self.scorers)
-        self.stop[0] = 0
-        jobs: list[Future[None]] = []
-        for t in range(threads):
-            share = (first, self.batch_size, t, threads, begin, end)
-            jobs.append(
-                pool.submit(
-                    run_histories,
-                    share,
-                    self.engine.seed,
-                    self.source,
-                    self.box,
-                    self.tables,
-                    self.scorers[t],
-                    self.idles[t],
-                    self.budgets[t],
-                    self.stop,
-                )
-            )
-        try:
-            wait(jobs)
-        except KeyboardInterrupt:
-            self.stop[0] = 1
-            wait(jobs)
-            raise
-        for job in jobs:
-            job.result()
-
-    def _report(self, done: int, begun: float) -> None:
-        elapsed = time.perf_counter() - begun
-        total = self.batches * self.batch_size
-        if self.engine.progress is None or (elapsed - self.reported < 0.5 * PIECE_SECONDS and done < total):
-            return
-        self.reported = elapsed
-        uncertainty = self.uncertainty
-        remaining = elapsed * (total - done) / max(done, 1)
-        if self.engine.uncertainty is not None and uncertainty > 0.0:
-            needed = done * (uncertainty / self.engine.uncertainty) ** 2
-            remaining = min(remaining, elapsed * max(needed - done, 0.0) / max(done, 1))
-        self.engine.progress(Progress(done, total, elapsed, remaining, uncertainty))

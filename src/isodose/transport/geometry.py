@@ -12,6 +12,9 @@ from isodose.patient.grid import Grid
 
 FAR = 1.0e30
 
+THINNEST = np.float32(1e-6)
+"""Density in g/cm3 that stands for vacuum, so that a step in water-equivalent path always has an end."""
+
 
 class Geometry(NamedTuple):
     """Voxels of material and density; positions are in mm relative to the box's lower corner.
@@ -22,7 +25,7 @@ class Geometry(NamedTuple):
         Lower corner (x, y, z) in the patient frame, float64 ``(3,)``.
     spacing_mm
         Voxel size (x, y, z), float64 ``(3,)``.
-    count
+    voxels
         Voxels along (x, y, z), int64 ``(3,)``.
     density
         g/cm3, float32, flat in C order of ``[z, y, x]``.
@@ -32,7 +35,7 @@ class Geometry(NamedTuple):
 
     corner_mm: NDArray[np.float64]
     spacing_mm: NDArray[np.float64]
-    count: NDArray[np.int64]
+    voxels: NDArray[np.int64]
     density: NDArray[np.float32]
     material: NDArray[np.uint8]
 
@@ -43,7 +46,7 @@ def geometry(grid: Grid, density: NDArray[np.float32], material: NDArray[np.uint
         np.array(grid.lower_mm),
         np.array(grid.spacing_mm),
         np.array(grid.shape[::-1], dtype=np.int64),
-        np.ascontiguousarray(density, dtype=np.float32).ravel(),
+        np.maximum(density, THINNEST).astype(np.float32, copy=False).ravel(),
         np.ascontiguousarray(material, dtype=np.uint8).ravel(),
     )
 

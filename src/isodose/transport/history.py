@@ -111,18 +111,16 @@ def follow(stack, waiting, geometry, tables, scorer, forward, work, stream, budg
             budget[DEPOSITED] += local
             budget[NEUTRAL] += account[final_state.NEUTRAL]
             budget[BINDING] += account[final_state.BINDING]
-            waiting = push_products(
-                products, count, state, primary and not inelastic, stack, waiting, budget
-            )
+            waiting = push_products(products, count, state, primary and not inelastic, stack, waiting, budget)
     return gone
 
 
 @njit(cache=True)
 def enter(state, geometry):  # type: ignore[no-untyped-def]
     """Move a particle along its direction to the box; False if it misses."""
-    size_x = geometry.count[0] * geometry.spacing_mm[0]
-    size_y = geometry.count[1] * geometry.spacing_mm[1]
-    size_z = geometry.count[2] * geometry.spacing_mm[2]
+    size_x = geometry.voxels[0] * geometry.spacing_mm[0]
+    size_y = geometry.voxels[1] * geometry.spacing_mm[1]
+    size_z = geometry.voxels[2] * geometry.spacing_mm[2]
     distance = distance_to_box(
         state[0], state[1], state[2], state[3], state[4], state[5], size_x, size_y, size_z
     )
@@ -138,8 +136,8 @@ def score_entrance(row, geometry, scorer, forward):  # type: ignore[no-untyped-d
     """Count a particle that enters the box as a current into its first voxel."""
     index = np.empty(3, dtype=np.int64)
     for k in range(3):
-        index[k] = min(max(int(row[k] / geometry.spacing_mm[k]), 0), geometry.count[k] - 1)
-    voxel = (index[2] * geometry.count[1] + index[1]) * geometry.count[0] + index[0]
+        index[k] = min(max(int(row[k] / geometry.spacing_mm[k]), 0), geometry.voxels[k] - 1)
+    voxel = (index[2] * geometry.voxels[1] + index[1]) * geometry.voxels[0] + index[0]
     ahead = row[3] * forward[0] + row[4] * forward[1] + row[5] * forward[2] > 0.0
     if ahead and scorer.spectrum.region[voxel] > 0:
         species = int(row[7])
@@ -217,10 +215,10 @@ def run_history(spot, source, geometry, tables, scorer, idle, work, rays, stack,
 def run_histories(share, seed, source, geometry, tables, scorer, idle, budget, stop):  # type: ignore[no-untyped-def]
     """Run one thread's share of a batch.
 
-    ``share`` is (first history of the batch, histories in the batch, this thread, number of threads, first place in
-    the batch, end place in the batch). Every batch draws its spots in order, one history to each of as many equal
-    parts of the plan's particles, so that every batch is a sample of the whole plan. Stops early, between two
-    histories, when ``stop[0]`` is set.
+    ``share`` is (first history of the batch, histories in the batch, this thread, number of threads, first
+    place in the batch, end place in the batch). Every batch draws its spots in order, one history to each of
+    as many equal parts of the plan's particles, so that every batch is a sample of the whole plan. Stops
+    early, between two histories, when ``stop[0]`` is set.
     """
     first, total, thread, threads, begin, end = share
     stream = np.zeros(1, dtype=np.uint64)

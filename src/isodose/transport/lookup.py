@@ -1,9 +1,9 @@
 """Tables on a grid whose bins are read off the bits of a float32.
 
-A float32 is an exponent and a mantissa that grows linearly inside an octave, so its leading bits number the bins of a
-grid with ``BINS_PER_OCTAVE`` equal bins in every octave, and the bits below them are the position inside the bin.
-Finding a bin and interpolating costs a shift, a mask and a multiply: no logarithm, no search. With 32 bins an octave
-the linear interpolation of a power law ``x**1.8`` is off by at most 2e-4.
+A float32 is an exponent and a mantissa that grows linearly inside an octave, so its leading bits number the
+bins of a grid with ``BINS_PER_OCTAVE`` equal bins in every octave, and the bits below them are the position
+inside the bin. Finding a bin and interpolating costs a shift, a mask and a multiply: no logarithm, no search.
+With 32 bins an octave the linear interpolation of a power law ``x**1.8`` is off by at most 2e-4.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """One particle on its way through the voxels: condensed-history steps, straggling, scattering and scoring.
 
-A step is a piece of **water-equivalent** path, chosen from the residual range, that may cross many voxels. Energy
-follows the range table; the loss along the step is quadratic in the path (stopping power linear in it) and carries
-one Gaussian fluctuation of Bohr's variance. Multiple scattering of the whole step acts at a hinge placed uniformly in
-the step (random hinge), with the material found there, which makes angle and displacement right in the mean whatever
-the voxels. Nuclear reactions and single Coulomb scatters beyond the cut angle end a step where an optical depth drawn
-beforehand is used up. Delta electrons deposit where they are set free: their range, below 2.5 mm for 430 MeV/u, is
-neglected.
+A step is a piece of **water-equivalent** path, chosen from the residual range, that may cross many voxels.
+Energy follows the range table; the loss along the step is quadratic in the path (stopping power linear in it)
+and carries one Gaussian fluctuation of Bohr's variance. Multiple scattering of the whole step acts at a hinge
+placed uniformly in the step (random hinge), with the material found there, which makes angle and displacement
+right in the mean whatever the voxels. Nuclear reactions and single Coulomb scatters beyond the cut angle end
+a step where an optical depth drawn beforehand is used up. Delta electrons deposit where they are set free:
+their range, below 2.5 mm for 430 MeV/u, is neglected.
 """
 
 from __future__ import annotations
@@ -70,24 +70,66 @@ def deposit(scorer, voxel, energy_mev, let, water_ratio, tracked):  # type: igno
 
 
 @njit(cache=True, error_model="numpy", fastmath=True)
+def score_piece(scorer, voxel, energy_mev, path, let, stopping_ratio):  # type: ignore[no-untyped-def]
+    """Score a piece of a step inside one voxel."""
+    slots, sums = scorer.slots, scorer.sums
+    scorer.marks[voxel >> BLOCK_SHIFT] = 1
+    sums[voxel, slots.dose] += energy_mev
+    if slots.dose_to_water >= 0:
+        sums[voxel, slots.dose_to_water] += energy_mev / stopping_ratio
+    if slots.let_energy >= 0:
+        sums[voxel, slots.let_energy] += energy_mev
+        sums[voxel, slots.let_weighted] += energy_mev * let
+    if slots.track >= 0:
+        sums[voxel, slots.track] += path
+        if slots.track_let >= 0:
+            sums[voxel, slots.track_let] += path * let
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def soft_turn(ux, uy, uz, angle, bits, table):  # type: ignore[no-untyped-def]
+    """Direction after two independent Gaussian projected angles of that standard deviation."""
+    turn_a = angle * quantile(bits >> _S21, table)
+    turn_b = angle * quantile(bits >> _S42, table)
+    ax, ay, az, bx, by, bz = perpendicular(ux, uy, uz)
+    vx = ux + turn_a * ax + turn_b * bx
+    vy = uy + turn_a * ay + turn_b * by
+    vz = uz + turn_a * az + turn_b * bz
+    scale = 1.0 / math.sqrt(vx * vx + vy * vy + vz * vz)
+    return vx * scale, vy * scale, vz * scale
+
+
+@njit(cache=True, error_model="numpy")
+def hard_turn(ux, uy, uz, cosine, part):  # type: ignore[no-untyped-def]
+    """Direction after a turn of that cosine, at a part, 0 to 1, of the full circle of azimuths."""
+    turn = 2.0 * math.pi * part
+    sine = math.sqrt(max(1.0 - cosine * cosine, 0.0))
+    side_a, side_b = sine * math.cos(turn), sine * math.sin(turn)
+    ax, ay, az, bx, by, bz = perpendicular(ux, uy, uz)
+    return (
+        cosine * ux + side_a * ax + side_b * bx,
+        cosine * uy + side_a * ay + side_b * by,
+        cosine * uz + side_a * az + side_b * bz,
+    )
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
 def transport_particle(state, species, depth, geometry, tables, scorer, forward, stream, budget):  # type: ignore[no-untyped-def]
     """Follow a particle until it stops, leaves the box or reacts.
 
-    ``state`` (float64 ``(7,)``) is updated; ``depth`` (float64 ``(1,)``) is the optical depth left to the next
-    discrete event and lives as long as the particle. ``forward`` is the beam's direction, for currents. Energy
-    deposited goes to ``scorer`` and ``budget``.
+    ``state`` (float64 ``(7,)``) is updated; ``depth`` (float64 ``(1,)``) is the optical depth left to the
+    next discrete event and lives as long as the particle. ``forward`` is the beam's direction, for currents.
+    Energy deposited goes to ``scorer`` and ``budget``.
 
     Returns
     -------
     tuple of int
         What ended the way, and the flat voxel index of the end.
     """
-    nx, ny, nz = geometry.count[0], geometry.count[1], geometry.count[2]
+    nx, ny, nz = geometry.voxels[0], geometry.voxels[1], geometry.voxels[2]
     sx, sy, sz = geometry.spacing_mm[0], geometry.spacing_mm[1], geometry.spacing_mm[2]
     density, material = geometry.density, geometry.material
-    sums, slots, spectrum, marks = scorer.sums, scorer.slots, scorer.spectrum, scorer.marks
-    slot_water, slot_let, slot_weighted = slots.dose_to_water, slots.let_energy, slots.let_weighted
-    slot_track, slot_track_let = slots.track, slots.track_let
+    spectrum = scorer.spectrum
     score_tracks, score_currents = spectrum.kind == TRACK_LENGTH, spectrum.kind == CURRENT
     nucleons = _NUCLEONS[species]
 
@@ -172,19 +214,9 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                 begin, end = walked * per_length, (walked + water) * per_length
                 middle = begin + end
                 energy_lost = (end - begin) * (linear + bend * middle)
-                sums[voxel, 0] += energy_lost
-                marks[voxel >> BLOCK_SHIFT] = 1
+                let = 0.1 * (loss + (end_loss - loss) * 0.5 * middle)
+                score_piece(scorer, voxel, energy_lost, path, let, ratio)
                 deposited += energy_lost
-                if slot_water >= 0:
-                    sums[voxel, slot_water] += energy_lost / ratio
-                if slot_let >= 0:
-                    let = 0.1 * (loss + (end_loss - loss) * 0.5 * middle)
-                    sums[voxel, slot_let] += energy_lost
-                    sums[voxel, slot_weighted] += energy_lost * let
-                if slot_track >= 0:
-                    sums[voxel, slot_track] += path
-                    if slot_track_let >= 0:
-                        sums[voxel, slot_track_let] += path * 0.1 * (loss + (end_loss - loss) * 0.5 * middle)
                 if score_tracks and spectrum.region[voxel] > 0:
                     now = nucleons * energy - 0.5 * middle * (linear + bend * 0.5 * middle)
                     add(spectrum, voxel, species, now, path)
@@ -212,11 +244,11 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                         status = LEFT
                         break
                 voxel = (iz * ny + iy) * nx + ix
-                if score_currents and spectrum.region[voxel] > 0:
-                    if ux * forward[0] + uy * forward[1] + uz * forward[2] > 0.0:
-                        done = walked * per_length
-                        now = nucleons * energy - done * (linear + bend * done)
-                        add(spectrum, voxel, species, now, 1.0)
+                ahead = ux * forward[0] + uy * forward[1] + uz * forward[2]
+                if score_currents and ahead > 0.0 and spectrum.region[voxel] > 0:
+                    done = walked * per_length
+                    now = nucleons * energy - done * (linear + bend * done)
+                    add(spectrum, voxel, species, now, 1.0)
             x += ux * gone
             y += uy * gone
             z += uz * gone
@@ -224,23 +256,13 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                 reached = walked
                 break
             if leg == 0:
-                angle = math.sqrt(
-                    0.5
-                    * length
-                    * interpolate(tables.scattering, species, index, fraction)
-                    * (energy / (0.5 * (energy + mean_end))) ** 2
+                power = (
+                    interpolate(tables.scattering, species, index, fraction)
                     * tables.scattering_ratio[current]
                 )
-                turn_a = angle * quantile(bits >> _S21, tables.normal)
-                turn_b = angle * quantile(bits >> _S42, tables.normal)
-                ax, ay, az, bx, by, bz = perpendicular(ux, uy, uz)
-                ux += turn_a * ax + turn_b * bx
-                uy += turn_a * ay + turn_b * by
-                uz += turn_a * az + turn_b * bz
-                scale = 1.0 / math.sqrt(ux * ux + uy * uy + uz * uz)
-                ux *= scale
-                uy *= scale
-                uz *= scale
+                slowed = energy / (0.5 * (energy + mean_end))
+                angle = slowed * math.sqrt(0.5 * length * power)
+                ux, uy, uz = soft_turn(ux, uy, uz, angle, bits, tables.normal)
         done = reached * per_length
         energy -= done * (linear + bend * done) / nucleons
         if energy <= 0.0 and status < 0:
@@ -251,13 +273,7 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                 momentum_2 = nucleons**2 * energy * (energy + 2.0 * _MASS_PER_NUCLEON[species])
                 size_2 = 1.0 / (tables.nuclear_size[current] * momentum_2)
                 along = sample_hard_scatter(stream, tables.hard_angle_2[species, coarse], 0.0, size_2)
-                turn = 2.0 * math.pi * uniform(stream)
-                side = math.sqrt(max(1.0 - along * along, 0.0))
-                side_a, side_b = side * math.cos(turn), side * math.sin(turn)
-                ax, ay, az, bx, by, bz = perpendicular(ux, uy, uz)
-                ux = along * ux + side_a * ax + side_b * bx
-                uy = along * uy + side_a * ay + side_b * by
-                uz = along * uz + side_a * az + side_b * bz
+                ux, uy, uz = hard_turn(ux, uy, uz, along, uniform(stream))
             else:
                 status = REACTED
 

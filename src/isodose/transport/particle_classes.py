@@ -1,9 +1,9 @@
 """Classes of particles and energy bins of the spectra.
 
-The first ten classes and the energies to 3000 MeV are those of the cluster-dose paper (Schwarze et al.), whose bins
-are given by their centres: 84 of them, in total kinetic energy; edges lie midway. Beyond, bins of 100 MeV go on to the
-energy of a 430 MeV/u oxygen ion. Lithium, beryllium, nitrogen and oxygen have a class for each element, and the rare isotopes
-of helium, boron and carbon one each.
+The first ten classes and the energies to 3000 MeV are those of the cluster-dose paper (Schwarze et al.),
+whose bins are given by their centres: 84 of them, in total kinetic energy; edges lie midway. Beyond, bins of
+100 MeV go on to the energy of a 430 MeV/u oxygen ion. Lithium, beryllium, nitrogen and oxygen have a class
+for each element, and the rare isotopes of helium, boron and carbon one each.
 """
 
 from __future__ import annotations

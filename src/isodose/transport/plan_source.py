@@ -36,7 +36,11 @@ def shifter_materials(plan: Plan) -> tuple[Material, ...]:
 
 
 def plan_source(
-    plan: Plan, machine: Machine, patient: Patient, corner_mm: NDArray[np.float64], row_of: Callable[[str], int]
+    plan: Plan,
+    machine: Machine,
+    patient: Patient,
+    corner_mm: NDArray[np.float64],
+    row_of: Callable[[str], int],
 ) -> Source:
     """Source of a plan.
 
@@ -52,7 +56,8 @@ def plan_source(
     Raises
     ------
     InputError
-        If the plan's ion is not the machine's, an energy is not one of the machine's, or no spot has a weight.
+        If the plan's ion is not the machine's, an energy is not one of the machine's, or no spot has a
+        weight.
     """
     if machine.ion != plan.ion:
         raise InputError("plan.ion", plan.ion, f"{machine.ion}, the ion of machine {machine.name!r}")
@@ -100,7 +105,9 @@ def _beam_row(
     row[ISOCENTRE : ISOCENTRE + 3] = np.asarray(beam.isocentre_mm) - corner_mm
     row[SOURCE_DISTANCE_X], row[SOURCE_DISTANCE_Y] = machine.source_distance_mm
     lower, upper = patient.grid.lower_mm, patient.grid.upper_mm
-    corners = np.array([(x, y, z) for x in (lower[0], upper[0]) for y in (lower[1], upper[1]) for z in (lower[2], upper[2])])
+    corners = np.array(
+        [(x, y, z) for x in (lower[0], upper[0]) for y in (lower[1], upper[1]) for z in (lower[2], upper[2])]
+    )
     # Start just outside the box: between nozzle and patient there is nothing that the CT does not show.
     row[UPSTREAM] = 1.0 + max(0.0, float(np.max(-(corners - np.asarray(beam.isocentre_mm)) @ direction)))
     if beam.range_shifter is not None:

@@ -17,7 +17,7 @@ _PROTON = species("p").index
 
 @njit(cache=True)
 def _target(weights, share, coarse, part):  # type: ignore[no-untyped-def]
-    """Element at a part, 0 to 1, of the sum of atoms times cross-sections; -1 if that sum is used up before."""
+    """Element at a part, 0 to 1, of the sum of atoms times cross-sections; -1 where the sum ends before."""
     for element in range(weights.size):
         part -= weights[element] * share[element, coarse]
         if part <= 0.0:

@@ -44,7 +44,10 @@ def lateral_region(
 
         downstream = along(DIRECTION)
         inside = np.ones(grid.shape, dtype=bool)
-        for axis, column, distance in ((AXIS_X, SPOT_X, SOURCE_DISTANCE_X), (AXIS_Y, SPOT_Y, SOURCE_DISTANCE_Y)):
+        for axis, column, distance in (
+            (AXIS_X, SPOT_X, SOURCE_DISTANCE_X),
+            (AXIS_Y, SPOT_Y, SOURCE_DISTANCE_Y),
+        ):
             scale = 1.0 + downstream / beam[distance]
             lateral = along(axis)
             low, high = spots[:, column].min(), spots[:, column].max()

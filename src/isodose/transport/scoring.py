@@ -1,8 +1,8 @@
 """What is scored while particles move: sums per voxel, and sparse spectra per voxel, class and energy.
 
 Voxel sums are interleaved, ``sums[voxel, slot]``, so that a step touches one cache line; a slot of -1 is not
-scored. Spectra live in an open-addressing hash table, since a patient holds few of the possible (voxel, class,
-energy) triples.
+scored. Spectra live in an open-addressing hash table, since a patient holds few of the possible (voxel,
+class, energy) triples.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
 
 EMPTY = -1
 
@@ -40,7 +39,7 @@ class Slots(NamedTuple):
         Track length, mm: fluence, and the denominator of LETt.
     track_let
         Track length times LET in water, mm keV/um: the numerator of LETt.
-    count
+    columns
         Number of columns.
     """
 
@@ -50,7 +49,7 @@ class Slots(NamedTuple):
     let_weighted: int
     track: int
     track_let: int
-    count: int
+    columns: int
 
 
 class SpectrumTable(NamedTuple):
@@ -95,7 +94,7 @@ class Scorer(NamedTuple):
     slots
         Meaning of the columns of ``sums``.
     sums
-        Sums per voxel, float64 ``(voxels, slots.count)``.
+        Sums per voxel, float64 ``(voxels, slots.columns)``.
     marks
         1 for each block of ``2**BLOCK_SHIFT`` voxels that was scored in, uint8.
     spectrum
@@ -106,8 +105,6 @@ class Scorer(NamedTuple):
     sums: NDArray[np.float64]
     marks: NDArray[np.uint8]
     spectrum: SpectrumTable
-
-
 
 
 def first_bins(edges: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -11,17 +11,28 @@ from numpy.typing import NDArray
 
 from isodose.physics.random import normal
 
-SPOT_X, SPOT_Y, SPOT_ENERGY, SPREAD, SIGMA_X, SIGMA_Y, DIVERGENCE_X, DIVERGENCE_Y, CORRELATION_X, CORRELATION_Y = (
-    range(10)
-)
-"""Columns of a spot: position on the isocentre plane (mm), energy (MeV/u) and its standard deviation, spot size at the
-isocentre in air (mm), angular spread (rad) and the correlation of position and angle, each for x and y."""
+(
+    SPOT_X,
+    SPOT_Y,
+    SPOT_ENERGY,
+    SPREAD,
+    SIGMA_X,
+    SIGMA_Y,
+    DIVERGENCE_X,
+    DIVERGENCE_Y,
+    CORRELATION_X,
+    CORRELATION_Y,
+) = range(10)
+"""Columns of a spot: position on the isocentre plane (mm), energy (MeV/u) and its standard deviation, spot
+size at the isocentre in air (mm), angular spread (rad) and the correlation of position and angle, each for x
+and y."""
 
 AXIS_X, AXIS_Y, DIRECTION, ISOCENTRE = 0, 3, 6, 9
 SOURCE_DISTANCE_X, SOURCE_DISTANCE_Y, UPSTREAM, SHIFTER_FACE, SHIFTER_THICKNESS = 12, 13, 14, 15, 16
-"""Columns of a beam: unit vectors of the beam's eye view and the direction of the beam in the patient frame, the
-isocentre relative to the box's corner, virtual source-axis distances, and distances upstream of the isocentre of the
-plane where particles start and of the range shifter's downstream face (mm); thickness 0 without a range shifter."""
+"""Columns of a beam: unit vectors of the beam's eye view and the direction of the beam in the patient frame,
+the isocentre relative to the box's corner, virtual source-axis distances, and distances upstream of the
+isocentre of the plane where particles start and of the range shifter's downstream face (mm); thickness 0
+without a range shifter."""
 BEAM_COLUMNS = 17
 
 
@@ -57,8 +68,8 @@ class Source(NamedTuple):
 def sample_primary(source, spot, upstream, ray, stream):  # type: ignore[no-untyped-def]
     """Draw a particle of a spot on the plane ``upstream`` mm before the isocentre.
 
-    ``ray`` (float64 ``(7,)``) receives position, direction and energy in MeV/u in the beam's eye view, whose third
-    axis is the direction of the beam and whose origin is the isocentre.
+    ``ray`` (float64 ``(7,)``) receives position, direction and energy in MeV/u in the beam's eye view, whose
+    third axis is the direction of the beam and whose origin is the isocentre.
     """
     row = source.spot[spot]
     beam = source.beam[source.beam_of_spot[spot]]
@@ -101,7 +112,5 @@ def to_patient(ray, beam, state):  # type: ignore[no-untyped-def]
             + ray[1] * beam[AXIS_Y + k]
             + ray[2] * beam[DIRECTION + k]
         )
-        state[3 + k] = (
-            ray[3] * beam[AXIS_X + k] + ray[4] * beam[AXIS_Y + k] + ray[5] * beam[DIRECTION + k]
-        )
+        state[3 + k] = ray[3] * beam[AXIS_X + k] + ray[4] * beam[AXIS_Y + k] + ray[5] * beam[DIRECTION + k]
     state[6] = ray[6]

@@ -91,7 +91,9 @@ class SpectrumSums:
         """Mean per history and its variance."""
         n = max(self.batches, 1)
         mean = self.total / n
-        variance = np.maximum(self.square / n - mean**2, 0.0) / (n - 1) if n > 1 else np.full(mean.size, np.inf)
+        variance = (
+            np.maximum(self.square / n - mean**2, 0.0) / (n - 1) if n > 1 else np.full(mean.size, np.inf)
+        )
         return Spectra(CLASSES, self.edges, self.key, mean, variance)
 
 
@@ -101,4 +103,4 @@ def _merged(
     key = np.concatenate([k for k, _ in parts])
     value = np.concatenate([v for _, v in parts])
     unique, inverse = np.unique(key, return_inverse=True)
-    return unique, np.bincount(inverse, weights=value, minlength=unique.size)
+    return unique, np.bincount(inverse, weights=value, minlength=unique.size).astype(np.float64)

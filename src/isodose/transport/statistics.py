@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from isodose.transport.scoring import BLOCK_SHIFT, Slots
 
-
 BLOCK = 1 << BLOCK_SHIFT
 """Voxels that share a mark of having been scored in; what no particle reached is never touched."""
 
@@ -75,8 +74,8 @@ class BatchSums:
         """Sums before the first batch."""
         return cls(
             slots,
-            np.zeros((voxels, slots.count)),
-            np.zeros((voxels, slots.count), dtype=np.float32),
+            np.zeros((voxels, slots.columns)),
+            np.zeros((voxels, slots.columns), dtype=np.float32),
             np.zeros((voxels, len(ratio_pairs(slots))), dtype=np.float32),
         )
 
@@ -100,7 +99,7 @@ class BatchSums:
     def ratio(
         self, above: int, below: int, voxels: slice = slice(None)
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ratio of two slots and its standard uncertainty (first order, with their covariance); 0 where empty."""
+        """Ratio of two slots and its standard uncertainty (first order, with covariance); 0 where empty."""
         top, bottom = self.mean(above, voxels), self.mean(below, voxels)
         filled = bottom > 0.0
         value = np.divide(top, bottom, out=np.zeros_like(top), where=filled)
@@ -119,7 +118,8 @@ class BatchSums:
     def relative_uncertainty(self) -> float:
         """Mean relative uncertainty of the dose in voxels above half of its maximum; nan before two batches.
 
-        The maximum is that of the energy in a voxel, so that voxels of air, whose dose means little, do not set it.
+        The maximum is that of the energy in a voxel, so that voxels of air, whose dose means little, do not
+        set it.
         """
         if self.batches < 2:
             return float("nan")

@@ -1,7 +1,7 @@
 """Lookup tables of the kernels for the materials of one patient.
 
-Everything is per g/cm2 of **water-equivalent** path: a medium enters by the ratio of its mass stopping power to
-water's, so that energy along a step depends on that path alone whatever the voxels.
+Everything is per g/cm2 of **water-equivalent** path: a medium enters by the ratio of its mass stopping power
+to water's, so that energy along a step depends on that path alone whatever the voxels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from isodose.physics.constants import HBAR_C_MEV_FM
@@ -19,7 +19,10 @@ from isodose.physics.elements import ELEMENTS
 from isodose.physics.fragmentation import FragmentationTables, fragmentation_tables
 from isodose.physics.ion_cross_sections import reaction_cross_section
 from isodose.physics.materials import Material, material
-from isodose.physics.proton_cross_sections import proton_elastic_cross_section, proton_nonelastic_cross_section
+from isodose.physics.proton_cross_sections import (
+    proton_elastic_cross_section,
+    proton_nonelastic_cross_section,
+)
 from isodose.physics.proton_spectra import ProtonTables, proton_tables
 from isodose.physics.ranges import csda_range, energy_of_range
 from isodose.physics.scattering import (
@@ -36,8 +39,8 @@ COARSE = 4
 """Energy bins of the fine grid in one bin of the coarse grid, on which rates of events are tabulated."""
 
 HARD_RATE = 0.2
-"""Single Coulomb scatters beyond the cut angle per g/cm2 of water. Fewer would leave tails to the Gaussian, more cost
-time: 0.2 makes the cut about six times the rms angle of 1 mm of water."""
+"""Single Coulomb scatters beyond the cut angle per g/cm2 of water. Fewer would leave tails to the Gaussian,
+more cost time: 0.2 makes the cut about six times the rms angle of 1 mm of water."""
 
 _REFERENCE_MEV_U = 100.0  # where the materials' scattering is compared with water's; the ratio hardly changes
 _MB = 1e-27
@@ -70,8 +73,8 @@ class Tables(NamedTuple):
     hard_angle_2
         Square of the cut angle, rad2, by ``[species, coarse energy]``.
     nuclear_size
-        Nuclear radius squared over 12 (hbar c)2, 1/MeV2, by material: times momentum squared the inverse of the angle
-        squared beyond which the nucleus' form factor counts.
+        Nuclear radius squared over 12 (hbar c)2, 1/MeV2, by material: times momentum squared the inverse of
+        the angle squared beyond which the nucleus' form factor counts.
     reaction, elastic
         Nuclear cross-sections per atom in cm2 by ``[species, element, coarse energy]`` and, for protons,
         ``[element, coarse energy]``; float64.
@@ -143,24 +146,35 @@ def _tables(materials: tuple[Material, ...]) -> Tables:
     at_reference = np.array([float(mass_stopping_power(proton, _REFERENCE_MEV_U, m)) for m in materials])
     per_stopping = float(mass_stopping_power(proton, _REFERENCE_MEV_U, water)) / at_reference
     hard = np.array(chi) / cut_2 * per_stopping
-    soft = np.array([float(soft_scattering_power(proton, _REFERENCE_MEV_U, m, cut_2**0.5)) for m in materials])
-    soft_water = float(soft_scattering_power(proton, _REFERENCE_MEV_U, water, cut_2**0.5))
-    single = np.float32
-    return Tables(
-        *_water_tables(),
-        (soft / soft_water * per_stopping).astype(single),
-        stopping.astype(single),
-        (nuclear / stopping[None] + hard[None, :, None]).astype(single),
-        hard.astype(single),
-        (_chi_of_water(_coarse_energies()) / HARD_RATE).astype(single),
-        np.array([_nuclear_size(m) for m in materials], dtype=single),
-        reaction,
-        elastic,
-        atoms,
-        _normal_quantiles(),
-        proton_tables(),
-        fragmentation_tables(),
+    soft = np.array(
+        [float(soft_scattering_power(proton, _REFERENCE_MEV_U, m, cut_2**0.5)) for m in materials]
     )
+    soft_water = float(soft_scattering_power(proton, _REFERENCE_MEV_U, water, cut_2**0.5))
+    loss, ranges, energy_of, stopped_let, straggling, scattering = _water_tables()
+    return Tables(
+        loss=loss,
+        range_=ranges,
+        energy_of_range=energy_of,
+        stopped_let=stopped_let,
+        straggling=straggling,
+        scattering=scattering,
+        scattering_ratio=_single(soft / soft_water * per_stopping),
+        stopping_ratio=_single(stopping),
+        event_rate=_single(nuclear / stopping[None] + hard[None, :, None]),
+        hard_rate=_single(hard),
+        hard_angle_2=_single(_chi_of_water(_coarse_energies()) / HARD_RATE),
+        nuclear_size=_single([_nuclear_size(m) for m in materials]),
+        reaction=reaction,
+        elastic=elastic,
+        atoms=atoms,
+        normal=_normal_quantiles(),
+        proton=proton_tables(),
+        fragmentation=fragmentation_tables(),
+    )
+
+
+def _single(values: ArrayLike) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 _PROTON = species("p").index
@@ -181,10 +195,12 @@ def _water_tables() -> tuple[NDArray[np.float32], ...]:
     """The tables of water that no material changes: from loss to scattering."""
     water, energy = material("water"), nodes(ENERGY_OCTAVES)
     columns = [_species_tables(s, energy, water) for s in SPECIES]
-    return tuple(np.array(table, dtype=np.float32) for table in zip(*columns, strict=True))
+    return tuple(_single(table) for table in zip(*columns, strict=True))
 
 
-def _species_tables(s: Species, energy: NDArray[np.float64], water: Material) -> tuple[NDArray[np.float64], ...]:
+def _species_tables(
+    s: Species, energy: NDArray[np.float64], water: Material
+) -> tuple[NDArray[np.float64], ...]:
     loss = mass_stopping_power(s, energy, water)
     slow = 0.5 * (loss[1:] + loss[:-1]) * np.diff(energy)
     mean_let = 0.1 * (np.concatenate([[0.0], np.cumsum(slow)]) + 0.5 * loss[0] * energy[0]) / energy
@@ -226,7 +242,7 @@ def _cross_sections() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _nuclear_size(m: Material) -> float:
-    """What times momentum squared is the inverse of the angle squared where the form factor sets in, 1/MeV2."""
+    """What, times momentum squared, is the inverse square of the form factor's angle, 1/MeV2."""
     return (scattering_constants(m).radius_fm / HBAR_C_MEV_FM) ** 2 / 12.0
 
 
@@ -238,4 +254,4 @@ def _normal_quantiles() -> NDArray[np.float32]:
     quantile = ndtri(probability)
     low, high = quantile[:-1], quantile[1:]
     variance = np.mean((low**2 + low * high + high**2) / 3.0)
-    return (quantile / np.sqrt(variance)).astype(np.float32)
+    return _single(quantile / np.sqrt(variance))

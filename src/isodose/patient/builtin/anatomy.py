@@ -20,6 +20,11 @@ AIR_HU = -1000.0
 
 _VOXELS_AT_ONCE = 400_000
 
+_NOISE_PITCH_MM = 1.4
+
+_NOISE_IN_2_MM = 0.74
+"""Spread of the noise texture of that pitch, averaged over voxels of 2 mm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -118,7 +123,7 @@ def render(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Patient:
     edge = np.float32(np.mean(spacing_mm))
     textures = [
         Texture((anatomy.seed, stream), pitch, anatomy.extent_mm)
-        for stream, pitch in enumerate((8.0, 2.5, 1.4), start=1)
+        for stream, pitch in enumerate((8.0, 2.5, _NOISE_PITCH_MM), start=1)
     ]
     x, y, z = grid.axis_mm("x"), grid.axis_mm("y"), grid.axis_mm("z")
     ct = np.empty(grid.shape, dtype=np.float32)
@@ -132,8 +137,8 @@ def render(anatomy: Anatomy, spacing_mm: tuple[float, float, float]) -> Patient:
         hu = np.full(points.shape, AIR_HU, dtype=np.float32)
         for layers, within in _passes(anatomy):
             _paint(hu, layers, within, points, (coarse, fine), edge)
-        # The noise of a CT is larger along dense rays; air outside the body is dark and quiet.
-        hu += anatomy.noise_hu * 1.4 * noise * np.where(hu < -950.0, np.float32(0.4), np.float32(1.0))
+        quiet = np.where(hu < -950.0, np.float32(0.4), np.float32(1.0))
+        hu += np.float32(anatomy.noise_hu / _NOISE_IN_2_MM) * quiet * noise
         np.clip(np.rint(hu, out=hu), -1024.0, 3071.0, out=ct[rows])
         for region, occupancy in zip(regions, filled, strict=True):
             box, part = occupancy_of(points, region.shape, edge)

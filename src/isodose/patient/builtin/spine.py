@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isodose.patient.builtin.anatomy import Layer, bone, grained
-from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union
+from isodose.patient.builtin.shapes import Shape, Union
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ class Column:
     cord: Shape
     bones: Shape
     discs: Shape
+
+    def front_y(self, z_mm: float) -> float:
+        """Front face of the bodies at a height."""
+        z = [v.canal[2] for v in self.vertebrae]
+        face = [v.body_y - v.half_depth for v in self.vertebrae]
+        return float(np.interp(z_mm, z[::-1], face[::-1]))
 
     def layers(self, cortex_hu: float, marrow_hu: float) -> list[Layer]:
         """Painted in order: discs, bones, canal, cord."""

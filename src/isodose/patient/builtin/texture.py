@@ -47,7 +47,7 @@ class Texture:
         return np.asarray(np.matmul(np.matmul(wy, part), wx.T))
 
     def _weights(self, axis: NDArray[np.float64], spacing: float, count: int) -> NDArray[np.float32]:
-        parts = max(1, int(np.ceil(2 * spacing / self.pitch)))
+        parts = 1 + int(np.ceil(3 * spacing / self.pitch))
         inside = ((np.arange(parts) + 0.5) / parts - 0.5) * spacing
         place = (axis[:, None] + inside) / self.pitch + (count - 1) / 2
         cell = np.clip(np.floor(place).astype(int), 1, count - 3)

@@ -10,7 +10,8 @@ from isodose.patient.builtin.head.cranium import Cranium, cranium
 from isodose.patient.builtin.head.face import Face, face
 from isodose.patient.builtin.head.neck import Neck, neck
 from isodose.patient.builtin.head.targets import Targets, targets
-from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Shape, Union, half_space
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 from isodose.patient.builtin.warp import StandingWaves
 from isodose.patient.structure import Role
@@ -76,8 +77,9 @@ def _regions(skull: Cranium, visage: Face, throat: Neck, goals: Targets, inside:
         Region("CTVn", Role.CTV, goals.nodal & inside, (230, 150, 60)),
         Region("PTVn", Role.PTV, goals.nodal_planning & inside, (255, 170, 40)),
     ]
+    nerves = Union(list(visage.optic_nerve.values()))
     organs: list[tuple[str, Shape, tuple[int, int, int]]] = [
-        ("Brain", skull.brain, (255, 205, 150)),
+        ("Brain", skull.brain - nerves.grown(1.0), (255, 205, 150)),
         ("Brainstem", skull.brainstem, (40, 160, 60)),
         ("SpinalCord", throat.cord, (70, 90, 230)),
         ("OpticChiasm", skull.chiasm, (120, 220, 220)),
@@ -93,7 +95,7 @@ def _regions(skull: Cranium, visage: Face, throat: Neck, goals: Targets, inside:
             (f"Glnd_Submand_{letter}", throat.submandibular[s], (180, 230, 90)),
             (f"Eye_{letter}", visage.eye[s], (90, 140, 255)),
             (f"Lens_{letter}", visage.lens[s], (20, 200, 220)),
-            (f"OpticNrv_{letter}", visage.optic_nerve[s], (60, 220, 170)),
+            (f"OpticNrv_{letter}", (visage.optic_nerve[s] - skull.chiasm) - visage.eye[s], (60, 220, 170)),
             (f"Cochlea_{letter}", skull.cochlea[s], (220, 90, 220)),
         ]
     return [*regions, *(Region(name, Role.ORGAN, shape & inside, colour) for name, shape, colour in organs)]

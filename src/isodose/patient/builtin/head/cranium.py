@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Block, Layer, Tone, bone, grained
-from isodose.patient.builtin.shapes import (
-    Difference,
-    Distances,
-    Ellipsoid,
-    Shape,
-    Tube,
-    Union,
-    half_space,
-)
+from isodose.patient.builtin.shapes import Difference, Distances, Shape, Union, half_space
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 
 STEM_ENDS_AT_MM = -13.0
@@ -27,14 +20,11 @@ STEM_ENDS_AT_MM = -13.0
 class Cranium:
     """Shapes of the cranium that other parts need, and its layers."""
 
-    endocranium: Shape
-    skull_mm: float
     skull: Shape
     brain: Shape
     brainstem: Shape
     chiasm: Shape
     pituitary: Shape
-    clivus: Shape
     cochlea: Mapping[float, Shape]
     bones: list[Layer]
     contents: list[Layer]
@@ -58,7 +48,8 @@ def cranium(vary: Variation) -> Cranium:
     cerebellum = _cerebellum() & brain_with_stem
     chiasm = Tube([(-7, -17, 36), (0, -9, 39), (7, -17, 36)], 2.2, stretch=(1.2, 1.2, 1.0))
     pituitary = Ellipsoid((0, -9, 32), (6, 4.5, 3.8))
-    brain = (brain_with_stem - stem.grown(0.5)) - (chiasm | pituitary).grown(1.0)
+    above_foramen = half_space("z", above_mm=STEM_ENDS_AT_MM + 1.0)
+    brain = ((brain_with_stem & above_foramen) - stem.grown(0.5)) - (chiasm | pituitary).grown(1.0)
     cochlea = {s: Ellipsoid((s * 27, 14, 9), (3.2, 3.2, 3.2)) for s in SIDES}
     petrous = Union([Tube([(s * 56, 30, 3), (s * 36, 18, 7), (s * 16, 7, 12)], (10, 8.5, 5)) for s in SIDES])
     skull = endocranium.grown(skull_mm)
@@ -80,9 +71,7 @@ def cranium(vary: Variation) -> Cranium:
         Layer(chiasm, 38.0),
         *(Layer(shape, 120.0) for shape in cochlea.values()),
     ]
-    return Cranium(
-        endocranium, skull_mm, skull, brain, stem, chiasm, pituitary, clivus, cochlea, bones, contents
-    )
+    return Cranium(skull, brain, stem, chiasm, pituitary, cochlea, bones, contents)
 
 
 def _endocranium(clivus: Shape, vary: Variation) -> Shape:

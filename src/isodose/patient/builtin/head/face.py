@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import AIR_HU, Block, Layer, bone, grained
-from isodose.patient.builtin.shapes import Distances, Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Distances, Shape, Union, half_space
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from isodose.patient.builtin.anatomy import AIR_HU, Block, Layer, bone, grained
 from isodose.patient.builtin.head.cranium import STEM_ENDS_AT_MM
-from isodose.patient.builtin.shapes import Distances, Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Distances, Shape, Union, half_space
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.spine import Column, Vertebra, column
 from isodose.patient.builtin.variation import SIDES, Variation
 
@@ -147,10 +148,10 @@ def _cartilage(block: Block) -> Distances:
 
 def _parotid(s: float, mandible: Shape, vary: Variation) -> Shape:
     size = vary.factor(0.06)
-    superficial = Ellipsoid((s * 60, 2, -30), (9.5 * size, 21 * size, 28 * size), (10, 0, -s * 8))
-    deep = Ellipsoid((s * 52, 14, -28), (12 * size, 9.5 * size, 23 * size))
+    superficial = Ellipsoid((s * 58, 3, -30), (12 * size, 23 * size, 29 * size), (10, 0, -s * 8))
+    deep = Ellipsoid((s * 51, 15, -28), (13 * size, 10.5 * size, 25 * size))
     gland = Union([superficial, deep], 8.0)
-    return (gland - mandible.grown(1.5)) - Tube([(s * 57, 40, -4), (s * 52, 34, -50)], 8.0)
+    return (gland - mandible.grown(1.5)) - Tube([(s * 57, 42, -4), (s * 52, 36, -50)], 8.0)
 
 
 def _side(s: float, larynx_z: float, vary: Variation) -> list[Layer]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from isodose.patient.builtin.head.cranium import Cranium
 from isodose.patient.builtin.head.neck import Neck
-from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union
+from isodose.patient.builtin.shapes import Shape, Union
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 
 
@@ -33,8 +34,11 @@ def targets(cranium: Cranium, neck: Neck, vary: Variation) -> Targets:
     for _ in range(4):
         place = np.array([side * vary.between(0, 20), vary.between(-3, 7), vary.between(-12, 12)])
         knots.append(Ellipsoid(place, np.array([7, 6, 8]) * size * vary.factor(0.2)))
-    keep_off = Union([cranium.brainstem.grown(3.5), neck.cord.grown(5.0), cranium.brain.grown(0.5)])
-    tumour = Union(knots, 6.0) - cranium.brainstem.grown(6.0)
+    cochleae = Union(list(cranium.cochlea.values()))
+    keep_off = Union(
+        [cranium.brainstem.grown(3.5), neck.cord.grown(5.0), cranium.brain.grown(0.5), cochleae.grown(2.0)]
+    )
+    tumour = (Union(knots, 6.0) - cranium.brainstem.grown(6.0)) - cochleae.grown(4.0)
     gross = (tumour - cranium.brain.grown(1.5)) - neck.airway
     wall = Union([neck.nasopharynx.grown(5.0), Ellipsoid((0, 7, 4), (17, 9, 15))], 5.0)
     clinical = Union([tumour.grown(5.0), wall], 4.0) - keep_off

@@ -10,12 +10,13 @@ import numpy as np
 from isodose.patient.builtin.anatomy import Anatomy, Layer, Region, grained, muscle_with_fat_planes
 from isodose.patient.builtin.pelvis.bones import Bones, bones
 from isodose.patient.builtin.pelvis.organs import Organs, organs
-from isodose.patient.builtin.shapes import Column, Ellipsoid, Intersection, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Intersection, Shape, Union, half_space
+from isodose.patient.builtin.solids import Column, Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 from isodose.patient.builtin.warp import StandingWaves
 from isodose.patient.structure import Role
 
-EXTENT_MM = (430.0, 300.0, 260.0)
+EXTENT_MM = (430.0, 316.0, 260.0)
 
 
 def anatomy(seed: int) -> Anatomy:
@@ -64,7 +65,7 @@ def _clinical(inner: Organs, vary: Variation) -> Shape:
     """Prostate and the root of the vesicles, off the rectum."""
     root = inner.seminal_vesicles & Ellipsoid((0, 14, 22), (26, 20, 14))
     margin = vary.between(1.0, 3.0)
-    return Union([inner.prostate, root], 3.0).grown(margin) - inner.rectum.grown(0.2)
+    return Union([inner.prostate, root], 3.0).grown(margin) - Union([inner.rectum, inner.bladder]).grown(0.3)
 
 
 def _regions(inner: Organs, frame: Bones, clinical: Shape, planning: Shape) -> list[Region]:

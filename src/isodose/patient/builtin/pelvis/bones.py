@@ -8,20 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Layer, bone
-from isodose.patient.builtin.shapes import Distances, Ellipsoid, Implicit, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Distances, Implicit, Shape, Union, half_space
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.spine import Vertebra, column
 from isodose.patient.builtin.variation import SIDES, Variation
 
 
 @dataclass(frozen=True, slots=True)
 class Bones:
-    """Shapes of the bones that other parts need, and the layers."""
+    """Heads of the femora by side, and the layers."""
 
-    hips: Shape
-    sacrum: Shape
-    femur: Mapping[float, Shape]
     femoral_head: Mapping[float, Shape]
-    cauda: Shape
     layers: list[Layer]
 
 
@@ -61,7 +58,7 @@ def bones(vary: Variation) -> Bones:
             for s in SIDES
         ),
     ]
-    return Bones(hip_bones, sacrum, femora, heads, back.canal, layers)
+    return Bones(heads, layers)
 
 
 def _femur(s: float, centre: Distances, head: Shape) -> Shape:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Block, Layer, grained
-from isodose.patient.builtin.shapes import Distances, Ellipsoid, Shape, Tube, Union
+from isodose.patient.builtin.shapes import Distances, Shape, Union
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.variation import SIDES, Variation
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Anatomy, Layer, Region, grained, muscle_with_fat_planes
-from isodose.patient.builtin.shapes import Column, Ellipsoid, Shape, Union
+from isodose.patient.builtin.shapes import Shape, Union
+from isodose.patient.builtin.solids import Column, Ellipsoid
 from isodose.patient.builtin.thorax.cage import cage_layers, spine
 from isodose.patient.builtin.thorax.lungs import MIDDLE_Y, Lungs, cavity, lungs, parenchyma
 from isodose.patient.builtin.thorax.mediastinum import Mediastinum, mediastinum
@@ -36,7 +37,7 @@ def anatomy(seed: int) -> Anatomy:
     inside = cavity(vary)
     back = spine(vary)
     middle = mediastinum(back, vary)
-    air = lungs(inside, middle.whole, vary)
+    air = lungs(inside, middle, vary)
     place = _tumour_place(vary)
     tumours = [_tumour(air, place, vary.between(9.0, 19.0), vary)]
     for _ in range(int(vary.rng.integers(0, 3))):
@@ -59,8 +60,8 @@ def anatomy(seed: int) -> Anatomy:
     layers += [
         Layer(air.bronchi.grown(1.2), 20.0),
         Layer(air.bronchi, -990.0),
-        Layer(air.trachea.grown(1.6), 55.0),
-        Layer(air.trachea, -1000.0),
+        Layer(middle.trachea.grown(1.6), 55.0),
+        Layer(middle.trachea, -1000.0),
         *(Layer(t.gross, grained(35.0, 8.0, 8.0)) for t in tumours),
     ]
     scale = (vary.factor(0.04), vary.factor(0.04), vary.factor(0.03))
@@ -150,12 +151,12 @@ def _regions(
             Region(f"PTV{suffix}", Role.PTV, t.planning & inside, (255, 40, 40)),
         ]
     organs = (
-        ("Lung_L", air.lung[1.0] - gross, (80, 160, 255)),
-        ("Lung_R", air.lung[-1.0] - gross, (60, 200, 220)),
+        ("Lung_L", (air.lung[1.0] - gross) - air.bronchi, (80, 160, 255)),
+        ("Lung_R", (air.lung[-1.0] - gross) - air.bronchi, (60, 200, 220)),
         ("Heart", middle.heart, (230, 110, 150)),
         ("A_Aorta", middle.aorta, (220, 60, 160)),
         ("Esophagus", middle.oesophagus, (190, 150, 60)),
         ("SpinalCord", cord, (70, 90, 230)),
-        ("Trachea", air.trachea, (160, 220, 160)),
+        ("Trachea", middle.trachea, (160, 220, 160)),
     )
     return [*regions, *(Region(name, Role.ORGAN, shape, colour) for name, shape, colour in organs)]

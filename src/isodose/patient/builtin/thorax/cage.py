@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Layer, bone, grained
-from isodose.patient.builtin.shapes import Box, Column, Distances, Ellipsoid, Field, Shape, Tube, Union
+from isodose.patient.builtin.shapes import Box, Distances, Field, Shape, Union
+from isodose.patient.builtin.solids import Column, Ellipsoid, Tube
 from isodose.patient.builtin.spine import Column as Spine
 from isodose.patient.builtin.spine import Vertebra, column
 from isodose.patient.builtin.thorax.lungs import MIDDLE_Y
@@ -77,8 +78,8 @@ class Ribs(Shape):
 def spine(vary: Variation) -> Spine:
     """Thoracic vertebrae of a gently bent back."""
     pitch = 22.5 * vary.factor(0.03)
-    heights = 150.0 - pitch * np.arange(16) + vary.shift(6.0)
-    bow = vary.between(6.0, 14.0)
+    heights = 222.0 - pitch * np.arange(19) + vary.shift(6.0)
+    bow = vary.between(3.0, 7.0)
     sway = vary.shift(3.0)
     y = 74.0 + bow * np.cos((heights + 20.0) / 190.0 * np.pi) - bow
     x = sway * np.sin(heights / 110.0)
@@ -86,8 +87,8 @@ def spine(vary: Variation) -> Spine:
     vertebrae = [
         Vertebra(
             (float(p[0]), float(p[1]), float(p[2])),
-            13.0 + 0.45 * i,
-            12.0 + 0.35 * i,
+            11.5 + 0.45 * i,
+            10.9 + 0.35 * i,
             0.39 * pitch,
             8.8,
             26.0,

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.patient.builtin.anatomy import Block, Tone
-from isodose.patient.builtin.shapes import Bush, Column, Distances, Ellipsoid, Shape, Tube, Union, half_space
+from isodose.patient.builtin.shapes import Distances, Shape, Union, half_space
+from isodose.patient.builtin.solids import Bush, Column, Ellipsoid, Tube
+from isodose.patient.builtin.thorax.mediastinum import Mediastinum
 from isodose.patient.builtin.variation import SIDES, Variation
 
 MIDDLE_Y = -4.0
@@ -18,14 +20,12 @@ MIDDLE_Y = -4.0
 
 @dataclass(frozen=True, slots=True)
 class Lungs:
-    """Cavity inside the ribs and what fills it on either side."""
+    """What fills the chest on either side."""
 
-    cavity: Column
     lung: Mapping[float, Shape]
     dome: Mapping[float, Shape]
     vessels: Mapping[float, Shape]
     bronchi: Shape
-    trachea: Shape
 
 
 def cavity(vary: Variation) -> Column:
@@ -39,13 +39,13 @@ def cavity(vary: Variation) -> Column:
     return Column(z, half, front, back, y, power=2.35)
 
 
-def lungs(inside: Column, mediastinum: Shape, vary: Variation) -> Lungs:
+def lungs(inside: Column, middle: Mediastinum, vary: Variation) -> Lungs:
     """Lungs of one anatomy: the cavity without the mediastinum and what the diaphragm lifts into it."""
-    trachea = Tube([(0, 14, 170), (0, 18, 100), (0, 20, 50)], 9.0 * vary.factor(0.05))
+    y = middle.carina_y
     branches: list[Shape] = []
     for s in SIDES:
         end = (s * 46, 22, 12 if s > 0 else 22)
-        branches.append(Tube([(0, 20, 52), (s * 20, 21, 33), end], (7.5, 6.5, 5.0)))
+        branches.append(Tube([(0, y, 52), (s * 20, y + 2, 33), end], (7.5, 6.5, 5.0)))
         branches.append(Tube([end, (s * 62, 34, -25), (s * 70, 44, -60)], (4.0, 3.0, 2.0)))
         branches.append(Tube([end, (s * 60, 10, 45), (s * 66, 4, 70)], (3.6, 2.6, 1.8)))
     dome, lung, vessels = {}, {}, {}
@@ -53,9 +53,9 @@ def lungs(inside: Column, mediastinum: Shape, vary: Variation) -> Lungs:
         top = (-78.0 if s < 0 else -90.0) + vary.shift(8.0)
         dome[s] = Ellipsoid((s * 62, -2, top - 95.0), (80, 108, 95), power=2.3)
         half = _half(s)
-        lung[s] = ((inside.grown(-1.5) & half) - mediastinum) - dome[s]
+        lung[s] = ((inside.grown(-1.5) & half) - middle.whole) - dome[s]
         vessels[s] = _vessel_tree(s, vary)
-    return Lungs(inside, lung, dome, vessels, Union(branches), trachea)
+    return Lungs(lung, dome, vessels, Union(branches))
 
 
 def _half(s: float) -> Shape:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isodose.patient.builtin.anatomy import Layer, grained
-from isodose.patient.builtin.shapes import Ellipsoid, Shape, Tube, Union
+from isodose.patient.builtin.shapes import Shape, Union
+from isodose.patient.builtin.solids import Ellipsoid, Tube
 from isodose.patient.builtin.spine import Column as Spine
 from isodose.patient.builtin.variation import Variation
 
@@ -20,6 +21,8 @@ class Mediastinum:
     heart: Shape
     aorta: Shape
     oesophagus: Shape
+    trachea: Shape
+    carina_y: float
     layers: list[Layer]
 
 
@@ -33,8 +36,14 @@ def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
         ],
         14.0,
     )
-    arch = [(-8, -22, -8), (-14, -28, 24), (-8, -16, 48), (6, 8, 60), (20, 32, 52), (27, 46, 32)]
-    down = [(27, 50, 10), (25, 52, -60), (16, 50, -130), (8, 46, -200)]
+    front = spine.front_y
+    arch = [(-8, -22, -8), (-14, -30, 24), (-8, -24, 46), (12, -8, 60), (28, 14, 58), (33, front(44) + 2, 42)]
+    down = [
+        (33, front(10) + 7, 10),
+        (32, front(-60) + 6, -60),
+        (25, front(-130) - 6, -130),
+        (10, front(-200) - 14, -200),
+    ]
     aorta = Tube(arch + down, [15, 15.5, 14.5, 13.5, 13, 12.5, 12.5, 12, 11.5, 11])
     pulmonary = Tube([(14, -36, -8), (12, -22, 18), (2, -2, 24)], (13.5, 13.5, 11))
     arteries = [Tube([(2, -2, 24), (s * 26, 6, 22), (s * 46, 14, 14)], (10.5, 9.5, 7)) for s in (1.0, -1.0)]
@@ -43,17 +52,19 @@ def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
     necks = [
         Tube([a, b], r)
         for a, b, r in (
-            ((-8, -14, 56), (-24, 0, 160), 6.0),
-            ((6, 0, 66), (22, 0, 160), 4.8),
-            ((16, 16, 64), (30, 20, 130), 5.2),
+            ((-8, -14, 56), (-24, 0, 230), 6.0),
+            ((6, 0, 66), (22, 0, 230), 4.8),
+            ((16, 16, 64), (34, 20, 130), 5.2),
         )
     ]
+    path = [(x, front(z) - 9.5, z) for x, z in ((3, 230), (6, 100), (4, 50), (5, 0), (9, -60))]
     oesophagus = Tube(
-        [(3, 32, 170), (6, 38, 100), (4, 37, 50), (5, 33, 0), (9, 28, -60), (16, 20, -105), (26, 6, -135)],
+        [*path, (16, front(-105) - 18, -105), (26, front(-135) - 34, -135)],
         7.2 * vary.factor(0.06),
         stretch=(1.25, 0.85, 1.0),
     )
-    lumen = Tube([(4, 38, 120), (4, 37, 50), (5, 33, 0)], 1.8, stretch=(1.8, 1.0, 1.0))
+    lumen = Tube([(x, y + 1.0, z) for x, y, z in path[1:4]], 1.8, stretch=(1.8, 1.0, 1.0))
+    trachea = Tube([(0, front(z) - 26.0, z) for z in (230, 100, 50)], 9.0 * vary.factor(0.05))
     vessels = Union([pulmonary, *arteries, cava, lower_cava, *necks])
     core = Union(
         [
@@ -67,7 +78,17 @@ def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
     )
     behind = Tube(spine.canal_line + np.array((0.0, 14.0, 0.0)), 23.0)
     whole = Union(
-        [core, heart.grown(4.0), aorta.grown(2.0), vessels.grown(1.5), spine.bones.grown(3.0), behind], 8.0
+        [
+            core,
+            heart.grown(4.0),
+            aorta.grown(2.0),
+            vessels.grown(1.5),
+            trachea.grown(3.0),
+            spine.bones.grown(3.0),
+            oesophagus.grown(1.0),
+            behind,
+        ],
+        8.0,
     )
     layers = [
         Layer(core | heart.grown(4.0) | aorta.grown(3.0), grained(-95.0, 12.0, 12.0)),
@@ -77,4 +98,4 @@ def mediastinum(spine: Spine, vary: Variation) -> Mediastinum:
         Layer(oesophagus, grained(38.0, 3.0, 6.0)),
         Layer(lumen, -500.0),
     ]
-    return Mediastinum(whole, heart, aorta, oesophagus, layers)
+    return Mediastinum(whole, heart, aorta - heart, oesophagus, trachea, front(50) - 26.0, layers)
