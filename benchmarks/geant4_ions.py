@@ -70,15 +70,12 @@ def report(name: str, ion: str, energy: float, histories: int) -> None:
     print(f"R80 {r_ours:.2f} / {r_theirs:.2f} mm; reacted {mean['primary_reactions']:.3f} / {reacted:.3f}")
     enter = slice(2, 20)
     print(f"entrance {idd[enter].mean():.4f} / {theirs[enter].mean():.4f} MeV per slab", end="; ")
-    print(
-        f"peak/entrance {idd.max() / idd[enter].mean():.3f} / {theirs.max() / theirs[enter].mean():.3f}",
-        end="; ",
-    )
-    tail = int((r_ours + 10.0) / 0.5)
-    print(f"10 mm behind R80 / peak {idd[tail - 4 : tail + 4].mean() / idd.max():.4f}", end=" / ")
-    print(
-        f"{theirs[tail - 4 : tail + 4].mean() / theirs.max():.4f}; deposited {idd.sum():.1f} / {theirs.sum():.1f}"
-    )
+    ratio, other = idd.max() / idd[enter].mean(), theirs.max() / theirs[enter].mean()
+    print(f"peak/entrance {ratio:.3f} / {other:.3f}", end="; ")
+    tail = slice(int((r_ours + 10.0) / 0.5) - 4, int((r_ours + 10.0) / 0.5) + 4)
+    behind, other = idd[tail].mean() / idd.max(), theirs[tail].mean() / theirs.max()
+    print(f"10 mm behind R80 / peak {behind:.4f} / {other:.4f}", end="; ")
+    print(f"deposited {idd.sum():.1f} / {theirs.sum():.1f}")
     classes = [str(c) for c in reference["classes"]]
     by_class = reference["current_by_class"]
     print("depth mm " + "".join(f"{g:>16s}" for g in GROUPS) + "         edep ratio")

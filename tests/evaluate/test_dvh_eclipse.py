@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "eclipse_breast"
 
 # Two structures do not reach every point. "Scar" is a sheet of skin some 4 mm thick that moves sideways from
-# plane to plane; "Dose 5200[cGy]" is an isodose whose three outlines enclose two thirds of its stated 0.15 cm3.
+# plane to plane; "Dose 5200[cGy]" is an isodose whose three outlines enclose two thirds of its 0.15 cm3.
 EXCEPTIONS = {"Scar": 85.0, "Dose 5200[cGy]": 98.0}
 
 

@@ -108,7 +108,7 @@ def test_other_grids_give_nearly_the_same(pair):
     a, b = gamma(reference, evaluation), gamma(reference, finer)
     # resampled at cell centres, the field loses its extremes
     assert abs(a.pass_rate - b.pass_rate) < 2.0
-    assert np.nanmedian(np.abs(a.values - b.values)) < 0.03
+    assert np.nanmedian(np.abs(a.values - b.values)) < 0.05
 
 
 def test_points_below_the_threshold_are_left_out(pair):

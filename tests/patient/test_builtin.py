@@ -142,10 +142,13 @@ def test_ct_does_not_depend_on_the_voxel_size() -> None:
     merged = fine.ct.values.reshape(nz, 2, ny, 2, nx, 2).mean(axis=(1, 3, 5))
     outline = coarse.external
     assert outline is not None
-    inside = outline.mask
-    # Measured 42 HU, from bone surfaces and air cells; another anatomy differs by some 400 HU.
-    assert np.sqrt(np.mean((merged - coarse.ct.values)[inside] ** 2)) < 80.0
-    assert abs(float((merged - coarse.ct.values)[inside].mean())) < 8.0
+    off = (merged - coarse.ct.values)[outline.mask]
+    other = (merged - patient("head", seed=1).ct.values)[outline.mask]
+    # Measured: median 4 HU, 74 HU rms (bone surfaces and air cells thinner than a voxel), against 167 HU rms
+    # of another anatomy.
+    assert np.median(np.abs(off)) < 8.0
+    assert np.sqrt(np.mean(off**2)) < 0.6 * np.sqrt(np.mean(other**2))
+    assert abs(float(off.mean())) < 8.0
 
 
 def test_seed_makes_the_anatomy() -> None:

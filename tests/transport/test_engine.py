@@ -183,7 +183,9 @@ def test_bad_plans_are_refused(proton_machine, patient_of, plan_of):
     engine = MonteCarlo(10, machine=proton_machine)
     with pytest.raises(InputError, match=r"layers\[0\].energy_mev_u.*200"):
         engine.compute(patient, plan_of(energy=200.0))
+    with pytest.raises(InputError, match="miss the patient"):
+        engine.compute(patient, plan_of(spots=((900.0, 0.0, 1.0),)))
     with pytest.raises(InputError, match="ion"):
         engine.compute(patient, plan_of("carbon", 100.0))
-    with pytest.raises(InputError, match="no spot with a weight"):
+    with pytest.raises(InputError, match="without any particle"):
         engine.compute(patient, plan_of(spots=((0.0, 0.0, 0.0),)))

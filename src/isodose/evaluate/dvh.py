@@ -97,8 +97,11 @@ class Dvh:
 
     def _hottest(self, volume_cm3: float) -> float:
         """Dose at a cumulative volume, linear between the middles of neighbouring samples."""
-        middle = self._below_cm3[1:] - self.volume_cm3 / 2
-        return float(np.interp(self.total_cm3 - volume_cm3, middle, self.dose_gy))
+        colder, last = self.total_cm3 - volume_cm3, self.dose_gy.size - 1
+        k = int(np.clip(np.searchsorted(self._below_cm3, colder, side="right") - 1, 0, last))
+        near = slice(max(k - 1, 0), min(k + 1, last) + 1)
+        middle = (self._below_cm3[near] + self._below_cm3[near.start + 1 : near.stop + 1]) / 2
+        return float(np.interp(colder, middle, self.dose_gy[near]))
 
     def v_cc(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
         """Volume in cm3 that receives at least each dose."""
@@ -107,7 +110,7 @@ class Dvh:
 
     def v(self, dose_gy: ArrayLike) -> NDArray[np.float64]:
         """Percent of the volume that receives at least each dose (V_x)."""
-        return np.asarray(100.0 * self.v_cc(dose_gy) / self.total_cm3)
+        return np.asarray(100.0 * (self.v_cc(dose_gy) / self.total_cm3))
 
     def curve(self, points: int = 500) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Doses from 0 to just above the maximum and the percent of the volume that receives them."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.optimize import least_squares
 
 from isodose.errors import InputError
 from isodose.evaluate.bragg import ARRAY_AXIS
@@ -77,13 +76,10 @@ class LateralProfile:
             centre,
             max(float(np.sqrt(np.sum((x - centre) ** 2 * y) / np.sum(y))), self.pixel_mm / 2),
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", OptimizeWarning)
-            try:
-                fit, _ = curve_fit(_gaussian, x, y / peak, start)
-            except (RuntimeError, OptimizeWarning):
-                return float("nan")
-        return float(np.sqrt(max(fit[2] ** 2 - self.pixel_mm**2 / 12, 0.0)))
+        fit = least_squares(lambda p: p[0] * np.exp(-((x - p[1]) ** 2) / (2 * p[2] ** 2)) - y / peak, start)
+        if not fit.success:
+            return float("nan")
+        return float(np.sqrt(max(fit.x[2] ** 2 - self.pixel_mm**2 / 12, 0.0)))
 
     def edges_mm(self, level: float) -> tuple[float, float]:
         """Positions left and right of the maximum where the dose passes ``level`` times the maximum.
@@ -112,11 +108,6 @@ class LateralProfile:
         """Lateral fall-off from 80 % to 20 % of the maximum (LFO80/20), mean of both sides."""
         (left80, right80), (left20, right20) = self.edges_mm(0.8), self.edges_mm(0.2)
         return ((left80 - left20) + (right20 - right80)) / 2
-
-
-def _gaussian(x: NDArray[np.float64], amplitude: float, centre: float, sigma: float) -> NDArray[np.float64]:
-    out: NDArray[np.float64] = amplitude * np.exp(-((x - centre) ** 2) / (2 * sigma * sigma))
-    return out
 
 
 def lateral_profile(

@@ -11,6 +11,7 @@ from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.patient.structure import Structure
 from isodose.patient.volume import Volume
+from isodose.plan.beam_width import beam_sigma_mm
 from isodose.plan.depth_dose import DepthDose, depth_dose, energy_for_range, range_mm
 from isodose.plan.plan import Beam, Layer, RangeShifter, Spots
 from isodose.plan.range_shifter import in_beam, water_equivalent_mm
@@ -113,8 +114,12 @@ def place_beam(
         placement.pattern,
     )  # fmt: skip
     curves = [depth_dose(machine.ion, e, machine.energy_spread_percent(e)) for e in energies]
-    fluence = _ray_fluences(view, curves, placement, behind, dose_gy)
-    return replace(beam, layers=_layers(view, energies, fluence), range_shifter=shifter)
+    particles = _ray_fluences(view, curves, placement, behind, dose_gy) * view.area_mm2
+    lever = 0.0 if shifter is None else shifter.distance_mm
+    depth = 0.5 * (view.middle[2] + view.middle[3])
+    sigma = np.array([beam_sigma_mm(machine, e, depth, behind, lever) for e in energies])
+    particles *= dose_gy / _central_dose(view, particles, curves, sigma, behind)
+    return replace(beam, layers=_layers(view, energies, particles), range_shifter=shifter)
 
 
 def layer_energies(
@@ -206,9 +211,25 @@ def _ray_fluences(
     return np.asarray(table[:, which.ravel()])
 
 
-def _layers(view: TargetView, energies: list[float], fluence: NDArray[np.float64]) -> tuple[Layer, ...]:
+def _central_dose(
+    view: TargetView,
+    particles: NDArray[np.float64],
+    curves: list[DepthDose],
+    sigma_mm: NDArray[np.float64],
+    behind_mm: float,
+) -> float:
+    """Dose in the middle of the target, where a small field lacks what its spots lose to the sides."""
+    x, y, proximal, distal = view.middle
+    depths = behind_mm + np.linspace(0.75 * proximal + 0.25 * distal, 0.25 * proximal + 0.75 * distal, 5)
+    square = view.magnification**2 * ((view.x_mm - x) ** 2 + (view.y_mm - y) ** 2)
+    variance = sigma_mm[:, None] ** 2
+    fluence = particles * np.exp(-square[None, :] / (2.0 * variance)) / (2.0 * np.pi * variance)
+    per_depth = fluence.sum(axis=1) @ np.stack([curve.at(depths) for curve in curves])
+    return float(per_depth.mean())
+
+
+def _layers(view: TargetView, energies: list[float], particles: NDArray[np.float64]) -> tuple[Layer, ...]:
     """Layers from the deepest to the shallowest, without the spots that deliver nothing."""
-    particles = fluence * view.area_mm2
     layers = []
     for energy, row in sorted(zip(energies, particles, strict=True), key=lambda pair: -pair[0]):
         used = row > 1e-4 * particles.max()

@@ -37,6 +37,11 @@ class TargetView:
         lateral margin of the spot.
     area_mm2
         Area per spot where the beam passes the target's middle.
+    magnification
+        Of distances on the isocentre plane, there.
+    middle
+        Position (x, y) on the isocentre plane and proximal and distal depth of the ray through the middle of the
+        target's shadow.
     """
 
     x_mm: NDArray[np.float64]
@@ -44,6 +49,8 @@ class TargetView:
     proximal_mm: NDArray[np.float64]
     distal_mm: NDArray[np.float64]
     area_mm2: float
+    magnification: float
+    middle: tuple[float, float, float, float]
 
 
 def view_target(
@@ -108,7 +115,29 @@ def view_target(
     keep = np.isfinite(proximal) & (np.nan_to_num(own.total_mm) > 1.0)
     magnification = (1.0 + depth / source_distance_mm[0]) * (1.0 + depth / source_distance_mm[1])
     cell = spacing_mm**2 * (np.sqrt(0.75) if pattern is SpotPattern.HEXAGONAL else 1.0)
-    return TargetView(x[keep], y[keep], proximal[keep], distal[keep], float(cell * magnification))
+    return TargetView(
+        x[keep],
+        y[keep],
+        proximal[keep],
+        distal[keep],
+        float(cell * magnification),
+        float(np.sqrt(magnification)),
+        _middle(rx, ry, seen),
+    )
+
+
+def _middle(
+    x: NDArray[np.float64], y: NDArray[np.float64], seen: Depths
+) -> tuple[float, float, float, float]:
+    """Place and depths of the ray through the middle of the target's shadow."""
+    at_x, at_y = x[seen.hit], y[seen.hit]
+    i = int(np.argmin((at_x - at_x.mean()) ** 2 + (at_y - at_y.mean()) ** 2))
+    return (
+        float(at_x[i]),
+        float(at_y[i]),
+        float(seen.proximal_mm[seen.hit][i]),
+        float(seen.distal_mm[seen.hit][i]),
+    )
 
 
 def _widened(

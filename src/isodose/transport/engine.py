@@ -22,6 +22,7 @@ from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
 from isodose.plan.plan import Plan
+from isodose.plan.plan_check import check_plan
 from isodose.transport import checkpoint
 from isodose.transport.geometry import geometry
 from isodose.transport.particle_classes import default_energy_edges_mev
@@ -124,6 +125,7 @@ class MonteCarlo:
         """
         started = time.perf_counter()
         machine = self._machine(plan)
+        check_plan(plan, machine, patient)
         calibration = self.calibration or calibration_of(patient.calibration)
         grid = patient.grid if self.spacing_mm is None else patient.grid.resampled(self.spacing_mm)
         tissue = calibration.tissue(_body(patient).on(grid, outside=_AIR_HU))

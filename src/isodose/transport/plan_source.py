@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.patient.patient import Patient
 from isodose.physics.materials import Material, material
@@ -53,26 +52,17 @@ def plan_source(
     row_of
         Row of a material, by name, in the transport tables.
 
-    Raises
-    ------
-    InputError
-        If the plan's ion is not the machine's, an energy is not one of the machine's, or no spot has a
-        weight.
+    The plan is one that :func:`isodose.plan.plan_check.check_plan` lets pass.
     """
-    if machine.ion != plan.ion:
-        raise InputError("plan.ion", plan.ion, f"{machine.ion}, the ion of machine {machine.name!r}")
     spots, beam_of_spot, particles = [], [], []
     for b, beam in enumerate(plan.beams):
-        for k, layer in enumerate(beam.layers):
-            machine.check_energy(layer.energy_mev_u, f"plan.beams[{b}].layers[{k}].energy_mev_u")
+        for layer in beam.layers:
             optics = _optics_row(machine, layer.energy_mev_u)
             for x, y, weight in zip(layer.spots.x_mm, layer.spots.y_mm, layer.spots.particles, strict=True):
                 if weight > 0.0:
                     spots.append((x, y, *optics))
                     beam_of_spot.append(b)
                     particles.append(weight)
-    if not spots:
-        raise InputError("plan.beams", "no spot with a weight", "at least one particle")
     cumulative = np.cumsum(particles) / np.sum(particles)
     shifters = [beam.range_shifter for beam in plan.beams]
     return Source(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 
 from isodose.patient.builtin.shapes import FAR, Box, Distances, Field, Shape, overlap
 
@@ -212,5 +211,7 @@ def _smooth_interpolation(
     z: NDArray[np.float64], heights: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Monotone cubic interpolation, constant beyond the ends."""
+    from scipy.interpolate import PchipInterpolator  # slow to import, and only the trunk needs it
+
     clipped = np.clip(z, heights[0], heights[-1])
     return np.asarray(PchipInterpolator(heights, values)(clipped))
