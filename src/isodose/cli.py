@@ -98,7 +98,7 @@ def demo(
     ion: Annotated[Ion, typer.Option(help="What the beams are made of.")] = Ion.CARBON,
     gantry: Gantry = [90.0, 270.0],  # noqa: B006  (typer reads the default, nobody changes it)
     spacing: Annotated[float, typer.Option(help="Voxel size of the dose, mm.")] = 3.0,
-    histories: Histories = 300_000,
+    histories: Histories = 500_000,
     seed: Seed = 0,
     threads: Threads = None,
     out: Out = None,
@@ -112,7 +112,7 @@ def demo(
     from isodose.report import run_folder
 
     folder = _folder(out, "demo")
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]1. Patient[/bold]: {patient}, built from shapes with seed {seed}")
     person = isodose.builtin_patient(patient, spacing_mm=spacing, seed=seed)
     target = _target(person, None)
@@ -189,7 +189,7 @@ def dose(
     if resume and out is None:
         raise InputError("--resume", "no --out", "the folder of the run to go on with, as --out")
     folder = _folder(out, "dose")
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     chosen = None if machine is None else machine_of(machine)
     what, person = load_plan(plan, chosen), load_patient(patient)
     part = None if uncertainty is None else uncertainty / 100.0

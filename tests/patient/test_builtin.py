@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from isodose.errors import InputError
-from isodose.patient.builtin import BUILTIN_PATIENTS, builtin_calibration, builtin_patient
+from isodose.patient.builtin import BUILTIN_PATIENTS, builtin_patient
+from isodose.patient.hounsfield import calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Role
 
@@ -205,7 +206,7 @@ def test_tissues_have_their_numbers(name: str, organ: str, low: float, high: flo
 @pytest.mark.parametrize("name", ANATOMIES)
 def test_ct_is_noisy_and_fits_its_calibration(name: str) -> None:
     p = patient(name)
-    tissue = builtin_calibration(name).tissue(p.ct)
+    tissue = calibration_of(p.calibration).tissue(p.ct)
     assert tissue.density.max() < 2.5
     assert np.all(p.ct.values == np.rint(p.ct.values))
     assert p.ct.values.min() >= -1024

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isodose.patient.builtin import builtin_calibration, builtin_patient
+from isodose.patient.builtin import builtin_patient
+from isodose.patient.hounsfield import calibration_of
 
 
 def test_water_box_is_water_throughout() -> None:
     p = builtin_patient("water", 5.0, size_mm=(100.0, 200.0, 60.0))
     assert p.grid.shape == (12, 40, 20)
     assert (p.ct.values == 0).all()
-    tissue = builtin_calibration("water").tissue(p.ct)
+    tissue = calibration_of(p.calibration).tissue(p.ct)
     assert (tissue.density == 1.0).all()
     assert p.structure("External").volume_cm3 == pytest.approx(1200.0)
     assert p.structure("PTV").volume_cm3 == pytest.approx(216.0)
@@ -27,7 +28,7 @@ def test_bone_slab_covers_half_of_the_field_between_20_and_50_mm(spacing: float)
     top = p.grid.lower_mm[1]
     assert p.grid.axis_mm("y")[depth.min()] - top == pytest.approx(20, abs=spacing)
     assert (p.grid.axis_mm("x")[np.argwhere(bone.occupancy > 0)[:, 2]] < spacing / 2 + 1e-6).all()
-    tissue = builtin_calibration("slab_bone").tissue(p.ct)
+    tissue = calibration_of(p.calibration).tissue(p.ct)
     assert tissue.density[bone.occupancy == 1.0] == pytest.approx(1.92, abs=1e-6)
 
 

@@ -39,7 +39,7 @@ def test_numbers_of_the_dose_are_in_it(report, head, two_field_dose):
     text = report.read_text(encoding="utf-8")
     histogram = dvh(two_field_dose.volume(), head.structures["ptv"])
     assert f"<td>{histogram.d(50):.3f}</td>" in text
-    assert "synthetic head: two fields" in text
+    assert "synthetic head, two fields" in text
     assert "<td>G270</td>" in text
     assert "This dose is partial" not in text
 

@@ -41,19 +41,19 @@ def proton_machine():
     return make_machine()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def machine_of():
     """Machine of an ion, with one spot size around one energy."""
     return make_machine
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def patient_of():
     """Water of so many voxels."""
     return make_patient
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plan_of():
     """Plan of a few spots of one energy."""
     return make_plan

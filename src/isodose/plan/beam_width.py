@@ -49,7 +49,7 @@ def beam_sigma_mm(
 
 @lru_cache(maxsize=4096)
 def _moments(ion: str, energy_mev_u: float, start_mm: float, end_mm: float) -> tuple[float, float]:
-    """Variance of the projected angle in rad2 and of the position at the end in mm2, from a stretch of water."""
+    """Variance of the projected angle in rad2 and of the position at the end in mm2, from some water."""
     residual = float(range_mm(ion, energy_mev_u))
     end = min(end_mm, residual - 0.1)
     if end <= start_mm:

@@ -40,8 +40,8 @@ class TargetView:
     magnification
         Of distances on the isocentre plane, there.
     middle
-        Position (x, y) on the isocentre plane and proximal and distal depth of the ray through the middle of the
-        target's shadow.
+        Position (x, y) on the isocentre plane and proximal and distal depth of the ray through the middle of
+        the target's shadow.
     """
 
     x_mm: NDArray[np.float64]

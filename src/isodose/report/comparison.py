@@ -69,6 +69,18 @@ def write_comparison(
                 )
             )
             tables["dvh"] = _dvh_table(histograms, labels)
+    return write_page(
+        Path(folder),
+        f"{labels[1]} against {labels[0]}",
+        "comparison of two doses",
+        _facts(comparison),
+        pictures,
+        tables,
+        provenance_table(provenance or {}),
+    )
+
+
+def _facts(comparison: Comparison) -> list[Fact]:
     facts = [Fact(f"Gamma {g.criteria}", f"{g.pass_rate:.2f}", "% pass") for g in comparison.gammas]
     facts += [
         Fact(
@@ -79,15 +91,7 @@ def write_comparison(
         Fact("RMS difference there", f"{comparison.rms_difference_percent:.2f}", "% of maximum"),
         Fact("Largest difference", f"{comparison.largest_difference_gy:+.3g}", "Gy"),
     ]
-    return write_page(
-        Path(folder),
-        f"{labels[1]} against {labels[0]}",
-        "comparison of two doses",
-        facts,
-        pictures,
-        tables,
-        provenance_table(provenance or {}),
-    )
+    return facts
 
 
 def _air(volume: Volume) -> Volume:

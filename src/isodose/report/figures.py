@@ -52,9 +52,7 @@ class Picture:
     caption: str
 
 
-def dose_pictures(
-    patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[str, Dvh]
-) -> list[Picture]:
+def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[str, Dvh]) -> list[Picture]:
     """All pictures of one dose that its quantities allow."""
     reference = reference_gy(patient, plan, dose)
     point = point_of_interest_mm(patient, plan, dose)
@@ -66,8 +64,8 @@ def dose_pictures(
             "dvh",
             dvh_figure([irradiated], patient.structures, plan.prescription_gy),
             "Dose-volume histograms",
-            f"Cumulative, physical dose per fraction; structures that stay below {100 * UNTOUCHED_BELOW:.0f} % "
-            "of the reference dose are in the table only.",
+            f"Cumulative, physical dose per fraction. Structures that stay below {100 * UNTOUCHED_BELOW:.0f} "
+            "% of the reference dose are in the table only.",
         )
     )
     pictures.append(

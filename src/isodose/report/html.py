@@ -135,21 +135,7 @@ def write_page(
     warnings
         Above everything.
     """
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    parts = []
-    for picture in pictures:
-        png = _png(picture)
-        with atomic_path(folder / "figures" / f"{picture.key}.png") as file:
-            file.write_bytes(png)
-        parts.append(
-            Part(
-                picture.key,
-                picture.title,
-                base64.b64encode(png).decode("ascii"),
-                picture.caption,
-                tables.get(picture.key),
-            )
-        )
+    parts = _parts(folder / "figures", pictures, tables)
     parts.append(Part("provenance", "Provenance", table=provenance))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("isodose.report"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -167,6 +153,19 @@ def write_page(
     with atomic_path(path) as file:
         file.write_text(page, encoding="utf-8")
     return path
+
+
+def _parts(folder: Path, pictures: Sequence[Picture], tables: dict[str, Table]) -> list[Part]:
+    """Write the pictures into a folder and make a section of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for picture in pictures:
+        png = _png(picture)
+        with atomic_path(folder / f"{picture.key}.png") as file:
+            file.write_bytes(png)
+        image = base64.b64encode(png).decode("ascii")
+        parts.append(Part(picture.key, picture.title, image, picture.caption, tables.get(picture.key)))
+    return parts
 
 
 def _png(picture: Picture) -> bytes:

@@ -162,8 +162,16 @@ def three_planes(
         _mark(axis, view, point, window)
         for beam in beams:
             _mark_beam(axis, view, point, beam, beam_axes(beam, patient.position)[2], window)
+    _colour_bar(figure, list(axes), wash)
+    _legend(figure, seen)
+    if title:
+        figure.suptitle(title, color=INK, fontsize=12, x=0.01, ha="left", weight="bold")
+    return figure
+
+
+def _colour_bar(figure: Figure, axes: list[Axes], wash: Wash) -> None:
     bar = figure.colorbar(
-        ScalarMappable(wash.scale, wash.colours), ax=list(axes), fraction=0.022, pad=0.012, aspect=32
+        ScalarMappable(wash.scale, wash.colours), ax=axes, fraction=0.022, pad=0.012, aspect=32
     )
     bar.set_label(wash.label, color=INK, fontsize=10)
     bar.ax.tick_params(labelsize=8.5, color=FAINT, labelcolor=INK)
@@ -178,6 +186,9 @@ def three_planes(
             linewidth=0.8,
             transform=bar.ax.get_yaxis_transform(),
         )
+
+
+def _legend(figure: Figure, seen: dict[str, Structure]) -> None:
     handles = [
         Line2D(
             [], [], color=_rgb(s), linewidth=2.2, label=f"{s.name} ({s.role})" if s.role.is_target else s.name
@@ -188,9 +199,6 @@ def three_planes(
         figure.legend(
             handles=handles, loc="outside lower center", ncols=min(8, len(handles)), frameon=False, fontsize=9
         )
-    if title:
-        figure.suptitle(title, color=INK, fontsize=12, x=0.01, ha="left", weight="bold")
-    return figure
 
 
 def _rgb(structure: Structure) -> tuple[float, float, float]:

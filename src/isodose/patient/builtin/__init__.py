@@ -3,14 +3,14 @@
     patient = builtin_patient("head", spacing_mm=2.0, seed=3)
 
 The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests
-and training, and no replacement for real patients. Numbers of the CT fit
-`isodose.patient.hounsfield.schneider` for the anatomies and `isodose.patient.hounsfield.phantom` for the
-phantoms; `builtin_calibration` says which.
+and training, and no replacement for real patients. `Patient.calibration` names the Hounsfield calibration that
+the numbers of the CT fit: Schneider's for the anatomies, exact materials for the phantoms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,8 +18,7 @@ from isodose.errors import InputError
 from isodose.patient.builtin import head, pelvis, thorax
 from isodose.patient.builtin.anatomy import Anatomy, render
 from isodose.patient.builtin.phantoms import SIZE_MM, SLABS, phantom_patient
-from isodose.patient.hounsfield import HounsfieldCalibration, phantom, schneider
-from isodose.patient.patient import Patient
+from isodose.patient.patient import DicomIdentity, Patient
 
 BUILTIN_PATIENTS: Mapping[str, str] = {
     "water": "water box with a cubic target in the middle",
@@ -76,17 +75,12 @@ def builtin_patient(
     if seed < 0:
         raise InputError("seed", seed, "an integer of at least 0")
     if name in SLABS:
-        return phantom_patient(name, spacing, _triple("size_mm", size_mm or SIZE_MM, 10.0, 2000.0))
-    if size_mm is not None:
+        patient = phantom_patient(name, spacing, _triple("size_mm", size_mm or SIZE_MM, 10.0, 2000.0))
+    elif size_mm is not None:
         raise InputError("size_mm", size_mm, f"none for {name!r}: only phantoms come in any size")
-    return render(_ANATOMIES[name](seed), spacing)
-
-
-def builtin_calibration(name: str) -> HounsfieldCalibration:
-    """Hounsfield calibration that a built-in patient's CT is made for."""
-    if name not in BUILTIN_PATIENTS:
-        raise InputError("patient", repr(name), f"one of {', '.join(BUILTIN_PATIENTS)}")
-    return phantom() if name in SLABS else schneider()
+    else:
+        patient = render(_ANATOMIES[name](seed), spacing)
+    return replace(patient, identity=DicomIdentity(f"isodose^{name}", f"isodose-{name}-{seed}"))
 
 
 def _triple(

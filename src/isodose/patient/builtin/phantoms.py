@@ -85,7 +85,8 @@ def phantom_patient(
         part = _box(grid, lower, (upper_x, top + slab.depth_mm[1], grid.upper_mm[2]))
         ct += part * (slab.hu - ct)
         structures.append(Structure(slab.name, Role.OTHER, grid, part, colour=(230, 200, 80)))
-    return Patient(name, Volume(grid, ct.astype(np.float32)), {s.name: s for s in structures})
+    volume = Volume(grid, ct.astype(np.float32))
+    return Patient(name, volume, {s.name: s for s in structures}, calibration="phantom")
 
 
 def _box(
