@@ -24,6 +24,7 @@ class FakeMonteCarlo:
 
     interrupted = False
     broken = False
+    stillborn = False
 
     def __init__(self, histories=1000, seed=0, threads=None, spacing_mm=None, checkpoint=None, resume=False,
                  uncertainty=None, machine=None, progress=None):  # fmt: skip
@@ -32,6 +33,8 @@ class FakeMonteCarlo:
         self.uncertainty, self.machine = uncertainty, machine
 
     def compute(self, patient, plan, quantities):
+        if self.stillborn:
+            raise KeyboardInterrupt
         if self.broken:
             raise InputError("plan.beams[0].layers[0].energy_mev_u", 9000, "20 to 430 MeV/u")
         if self.interrupted:
@@ -49,7 +52,7 @@ class FakeMonteCarlo:
 
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
-    for flag in ("interrupted", "broken"):
+    for flag in ("interrupted", "broken", "stillborn"):
         monkeypatch.setattr(FakeMonteCarlo, flag, False)
     point = SimpleNamespace(name="montecarlo", load=lambda: FakeMonteCarlo)
     monkeypatch.setattr("isodose.dose.engine.entry_points", lambda group: [point])
@@ -130,6 +133,13 @@ def test_an_engine_that_refuses_leaves_nothing(inputs, tmp_path, monkeypatch, ca
     monkeypatch.setattr(FakeMonteCarlo, "broken", True)
     assert run("dose", *inputs, "--out", tmp_path / "run") == BAD_INPUT
     assert "isodose: plan.beams[0].layers[0].energy_mev_u: found 9000" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_interruption_before_the_first_batch_leaves_nothing(inputs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(FakeMonteCarlo, "stillborn", True)
+    assert run("dose", *inputs, "--out", tmp_path / "run") == INTERRUPTED
+    assert capsys.readouterr().err == "isodose: interrupted before there was anything to write\n"
     assert not (tmp_path / "run").exists()
 
 

@@ -318,7 +318,11 @@ class _Run:
         given = {key: value for key, value in self.settings.items() if value is not None}
         with progress_line(console) as line:
             given |= {"checkpoint": folder / CHECKPOINT_FILE, "progress": line}
-            return compute_dose(patient, plan, self.quantities, self.engine, **given)
+            try:
+                return compute_dose(patient, plan, self.quantities, self.engine, **given)
+            except KeyboardInterrupt:
+                typer.echo("isodose: interrupted before there was anything to write", err=True)
+                raise typer.Exit(INTERRUPTED) from None
 
     def write(self, folder: Path, patient: Patient, plan: Plan, dose: Dose, plan_uid: str) -> Path:
         """Write results, report and record; returns the report."""
@@ -409,9 +413,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except IsodoseError as error:
         print(f"isodose: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("isodose: interrupted before there was anything to write", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     sys.exit(0)
 
 

@@ -34,7 +34,7 @@ class Volume:
         object.__setattr__(self, "values", values)
 
     def sample(self, position_mm: ArrayLike, outside: float = 0.0) -> NDArray[np.float32]:
-        """Trilinear interpolation at positions ``(..., 3)`` in mm; ``outside`` beyond the voxel centres' hull.
+        """Trilinear interpolation at positions ``(..., 3)`` in mm; ``outside`` beyond the outer faces.
 
         Within half a voxel of the outer faces the value of the nearest voxel holds.
         """

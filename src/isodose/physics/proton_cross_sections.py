@@ -5,9 +5,9 @@ their neighbours by Letaw's scaling with mass, A^0.7 (Letaw, Silberberg and Tsao
 (1983) 271), whose energy dependence also extends every element above the tables. Hydrogen has none (pion
 production is neglected).
 
-Elastic: the nuclear part without Coulomb scattering, which belongs to multiple and single Coulomb
-scattering. On nuclei it is the two-exponential form of `proton_elastic`, normalised to what the data of
-ICRU Report 63 hold beyond 10 to 15 degrees; on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004)
+Elastic: what the data of ICRU Report 63 hold beyond Coulomb scattering by a nucleus of finite size
+(`scattering`), which is sampled apart. On nuclei it is the form of `proton_elastic`, normalised so that both
+together give the report's cross-section beyond 10 degrees (20 degrees on P and Ca at 20 MeV); on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004)
 2263). Below 10 MeV, where the proton has less than 1.3 mm to go, elastic scattering fades out and is gone
 at 5 MeV.
 """
@@ -40,12 +40,12 @@ _ELASTIC_MEV = np.array([20.0, 30.0, 50.0, 70.0, 100.0, 120.0, 150.0, 200.0, 250
 _ELASTIC_WEIGHTS = np.array([12.011, 14.007, 15.999, 26.982, 30.974, 40.078])
 _ELASTIC_MB = np.array(
     [
-        [960.0, 815.0, 525.0, 385.0, 220.0, 158.0, 100.0, 62.0, 60.0],
-        [1190.0, 985.0, 630.0, 445.0, 258.0, 186.0, 118.0, 75.0, 72.0],
-        [1190.0, 945.0, 605.0, 440.0, 262.0, 196.0, 130.0, 88.0, 92.0],
-        [1500.0, 1393.0, 1070.0, 835.0, 530.0, 390.0, 252.0, 162.0, 150.0],
-        [1450.0, 1460.0, 1290.0, 945.0, 610.0, 453.0, 292.0, 193.0, 175.0],
-        [1900.0, 1700.0, 1460.0, 1190.0, 790.0, 592.0, 392.0, 265.0, 230.0],
+        [693.0, 602.0, 378.0, 273.0, 150.0, 107.0, 68.2, 43.7, 46.2],
+        [820.0, 699.0, 431.0, 299.0, 167.0, 119.0, 76.6, 50.0, 53.3],
+        [740.0, 629.0, 392.0, 285.0, 160.0, 116.0, 77.1, 54.2, 65.0],
+        [559.0, 708.0, 559.0, 437.0, 259.0, 192.0, 126.0, 85.7, 95.0],
+        [464.0, 630.0, 620.0, 460.0, 278.0, 207.0, 136.0, 94.2, 104.0],
+        [493.0, 509.0, 589.0, 493.0, 306.0, 231.0, 154.0, 108.0, 124.0],
     ]
 )
 _ELASTIC_GONE_MEV, _ELASTIC_FULL_MEV = 5.0, 10.0

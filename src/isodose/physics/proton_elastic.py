@@ -26,9 +26,11 @@ from isodose.physics.random import uniform
 from isodose.physics.species import MASS_MEV
 
 _GRID_MEV = np.array([20.0, 30.0, 50.0, 70.0, 100.0, 150.0, 200.0, 250.0])
-# slope of the diffractive part over A^(2/3), GeV^-2, and the flat part's share of the cross-section
-_SLOPE = np.array([30.0, 25.0, 20.5, 18.5, 17.0, 16.0, 17.0, 20.0])
-_FLAT_SHARE = np.array([0.13, 0.10, 0.06, 0.06, 0.035, 0.03, 0.03, 0.03])
+# slope of the diffractive part over A^(2/3), GeV^-2, the flat part's share, and the momentum transfer squared
+# below which interference with Coulomb scattering leaves nothing, GeV^2
+_SLOPE = np.array([32.0, 27.5, 21.6, 19.2, 18.1, 17.9, 19.2, 21.5])
+_FLAT_SHARE = np.array([0.155, 0.116, 0.072, 0.046, 0.029, 0.025, 0.024, 0.020])
+_INTERFERENCE = np.array([0.0017, 0.0020, 0.0021, 0.0023, 0.0027, 0.0028, 0.0024, 0.0016])
 _FLAT_SLOPE = 20.0
 _MEV2_PER_GEV2 = 1e6
 _PROTON_MASS_MEV = MASS_MEV[0]
@@ -72,11 +74,15 @@ def _on_grid(values, energy_mev):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _momentum_transfer(energy_mev, nucleons, largest, stream):  # type: ignore[no-untyped-def]
     """Sample |t| in MeV2 up to ``largest``."""
-    slope = _FLAT_SLOPE
-    if uniform(stream) >= _on_grid(_FLAT_SHARE, energy_mev):
-        slope = _on_grid(_SLOPE, energy_mev) * nucleons ** (2.0 / 3.0)
-    slope /= _MEV2_PER_GEV2
-    return -math.log(1.0 - uniform(stream) * (1.0 - math.exp(-slope * largest))) / slope
+    steep = _on_grid(_SLOPE, energy_mev) * nucleons ** (2.0 / 3.0)
+    share = _on_grid(_FLAT_SHARE, energy_mev)
+    least = _on_grid(_INTERFERENCE, energy_mev) * _MEV2_PER_GEV2
+    while True:
+        slope = _FLAT_SLOPE if uniform(stream) < share else steep
+        slope /= _MEV2_PER_GEV2
+        t = -math.log(1.0 - uniform(stream) * (1.0 - math.exp(-slope * largest))) / slope
+        if uniform(stream) * t < t - least:
+            return t
 
 
 @njit(cache=True)

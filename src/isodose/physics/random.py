@@ -1,8 +1,8 @@
 """Counter-based random numbers: the n-th number of a history depends on (seed, history, n) alone.
 
-The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): number n is a mix of ``key + n * GAMMA``, and
-the key is a mix of seed and history, so any history can be replayed on any thread. A stream is a one-element
-uint64 array, the counter, that kernels pass along.
+The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): number n is a mix of ``key + n * GAMMA``,
+and the key is a mix of seed and history, so any history can be replayed on any thread. A stream is a
+one-element uint64 array, the counter, that kernels pass along.
 """
 
 from __future__ import annotations

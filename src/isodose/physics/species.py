@@ -1,7 +1,7 @@
 """The particles that are transported: hydrogen to oxygen, by the index that every kernel and table uses.
 
-Atomic mass excesses are those of the AME2020 evaluation (Wang et al., Chin. Phys. C 45 (2021) 030003); nuclear
-masses leave out the electrons (their binding, below 2 keV, is neglected).
+Atomic mass excesses are those of the AME2020 evaluation (Wang et al., Chin. Phys. C 45 (2021) 030003);
+nuclear masses leave out the electrons (their binding, below 2 keV, is neglected).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     patient = builtin_patient("head", spacing_mm=2.0, seed=3)
 
-The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests
-and training, and no replacement for real patients. `Patient.calibration` names the Hounsfield calibration that
+The anatomies are invented from adults' mean measures and their spread; they are for demonstration, tests and
+training, and no replacement for real patients. `Patient.calibration` names the Hounsfield calibration that
 the numbers of the CT fit: Schneider's for the anatomies, exact materials for the phantoms.
 """
 
