@@ -122,6 +122,22 @@ def test_fast_protons_go_forward():
     assert np.mean(1.0 / np.tanh(slopes) - 1.0 / slopes) == pytest.approx(0.80, abs=0.02)
 
 
+@pytest.mark.physics
+@pytest.mark.parametrize(
+    ("energy_mev", "above_half"), [(100.0, 0.200), (150.0, 0.193), (200.0, 0.190), (250.0, 0.194)]
+)
+def test_hard_protons_of_oxygen(tables, energy_mev, above_half):
+    """Share of protons with more than half of the projectile's energy, from ICRU Report 63's spectra."""
+    anchor = tables.anchors[element("O").index, 0]
+    if tables.second_share[element("O").index] > 0.5:
+        anchor = tables.anchors[element("O").index, 1]
+    row = int(np.flatnonzero(tables.energy_mev == energy_mev)[0])
+    quantiles = tables.quantile_mev[anchor, row, 0]
+    found = 1.0 - np.interp(0.5 * energy_mev, quantiles, np.linspace(0.0, 1.0, QUANTILES))
+    # the parts of the spectrum are smooth; the report's has structure of this size
+    assert found == pytest.approx(above_half, rel=0.03)
+
+
 def test_tables_are_spectra(tables):
     assert tables.quantile_mev.shape[-1] == QUANTILES
     assert np.all(np.diff(tables.quantile_mev, axis=-1) >= 0.0)

@@ -54,4 +54,4 @@ class Spectra:
         """Sum over energy for every voxel of a (small) grid: ``(voxel_count, classes)``."""
         rows = self.key // self.bins
         flat = np.bincount(rows, weights=self.value, minlength=voxel_count * len(self.classes))
-        return flat.reshape(voxel_count, len(self.classes))
+        return flat.astype(np.float64).reshape(voxel_count, len(self.classes))

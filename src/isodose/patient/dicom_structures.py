@@ -161,7 +161,12 @@ def _check_frame(roi: Dataset, dataset: Dataset, expected: str, place: str, file
 
 def _unique(name: str, taken: dict[str, RoiContours], number: int) -> str:
     """Name that no other region has; names need not be unique in DICOM."""
-    return f"{name} #{number}" if not name or name in taken else name
+    if name and name not in taken:
+        return name
+    name = f"{name} #{number}"
+    while name in taken:
+        name += "'"
+    return name
 
 
 def read_contours(path: str | Path, *, frame_of_reference_uid: str | None = None) -> list[RoiContours]:

@@ -80,12 +80,16 @@ class Grid:
     def position_mm(self, index: ArrayLike) -> NDArray[np.float64]:
         """Positions ``(..., 3)`` as (x, y, z) in mm of (fractional) indices ``(..., 3)`` as (z, y, x)."""
         index = np.asarray(index, dtype=np.float64)
-        return np.asarray(self.origin_mm) + index[..., ::-1] * np.asarray(self.spacing_mm)
+        position: NDArray[np.float64] = np.asarray(self.origin_mm) + index[..., ::-1] * np.asarray(
+            self.spacing_mm
+        )
+        return position
 
     def index(self, position_mm: ArrayLike) -> NDArray[np.float64]:
         """Fractional indices ``(..., 3)`` as (z, y, x) of positions ``(..., 3)`` as (x, y, z) in mm."""
         position = np.asarray(position_mm, dtype=np.float64)
-        return ((position - np.asarray(self.origin_mm)) / np.asarray(self.spacing_mm))[..., ::-1]
+        index: NDArray[np.float64] = (position - np.asarray(self.origin_mm)) / np.asarray(self.spacing_mm)
+        return index[..., ::-1]
 
     def contains(self, position_mm: ArrayLike) -> NDArray[np.bool_]:
         """Whether positions ``(..., 3)`` lie inside the outer faces."""

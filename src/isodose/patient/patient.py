@@ -41,7 +41,7 @@ class Patient:
     identity
         DICOM identifiers to write results into the same study.
     calibration
-        Built-in Hounsfield calibration that fits the CT: ``"schneider"``, or ``"phantom"``, of exact materials.
+        Built-in Hounsfield calibration that fits the CT: ``"schneider"``, or ``"phantom"`` (exact materials).
     """
 
     name: str

@@ -7,9 +7,9 @@ production is neglected).
 
 Elastic: what the data of ICRU Report 63 hold beyond Coulomb scattering by a nucleus of finite size
 (`scattering`), which is sampled apart. On nuclei it is the form of `proton_elastic`, normalised so that both
-together give the report's cross-section beyond 10 degrees (20 degrees on P and Ca at 20 MeV); on hydrogen the fit of Fippel and Soukup (Med. Phys. 31 (2004)
-2263). Below 10 MeV, where the proton has less than 1.3 mm to go, elastic scattering fades out and is gone
-at 5 MeV.
+together give the report's cross-section beyond 10 degrees (20 degrees on P and Ca at 20 MeV); on hydrogen
+the fit of Fippel and Soukup (Med. Phys. 31 (2004) 2263). Below 10 MeV, where the proton has less than 1.3 mm
+to go, elastic scattering fades out and is gone at 5 MeV.
 """
 
 from __future__ import annotations

@@ -39,6 +39,11 @@ TOP_MEV = 430.0
 _ANCHOR_CHARGE = {"C": 6, "N": 7, "O": 8, "Al": 13, "Si": 14, "P": 15, "Ca": 20, "Fe": 26}
 _TRITONS_PER_DEUTERON = 0.2
 _HE3_PER_HE4 = 0.1
+# The pre-equilibrium part falls by e in so many MeV; on light nuclei it hardens with the square root of the
+# projectile's energy beyond so many MeV. Of oxygen's protons the share above half of that energy is then the
+# report's within 3 %.
+_PRE_EQUILIBRIUM_MEV = 12.0
+_PRE_EQUILIBRIUM_FULL_MEV = 60.0
 _LEAST_LOSS_MEV = 2.0  # few levels lie lower, and recoil takes the rest
 _FULL_T_HE3_MEV = 95.0  # energy of the measurement of both ratios; below, they fall in proportion
 
@@ -79,7 +84,10 @@ def _proton_parts(energy: FloatArray, projectile_mev: float, charge: int) -> tup
     open_ = 1.0 / (1.0 + np.exp(-(energy - barrier) / (0.3 * barrier + 0.2)))
     temperature = min(4.0 if charge < 10 else 3.3, projectile_mev / 8.0)
     evaporation = _normalised(energy * np.exp(-energy / temperature) * open_, energy)
-    pre_equilibrium = _normalised(np.exp(-energy / min(12.0, projectile_mev / 5.0)) * open_, energy)
+    fall = min(_PRE_EQUILIBRIUM_MEV, projectile_mev / 5.0)
+    if charge < 10 and projectile_mev > _PRE_EQUILIBRIUM_FULL_MEV:
+        fall *= (projectile_mev / _PRE_EQUILIBRIUM_FULL_MEV) ** 0.5
+    pre_equilibrium = _normalised(np.exp(-energy / fall) * open_, energy)
     top = max(projectile_mev - 4.0, 0.7 * projectile_mev)
     cascade = (1.0 - np.exp(-energy / 3.0)) / (1.0 + np.exp((energy - top) / (0.03 * projectile_mev)))
     return 0.6 * evaporation + 0.4 * pre_equilibrium, _normalised(cascade, energy)

@@ -116,6 +116,14 @@ class Beam:
     range_shifter: RangeShifter | None = None
     snout_position_mm: float | None = None
 
+    def __post_init__(self) -> None:
+        place = f"beam {self.name!r}: "
+        for name in ("gantry_angle_deg", "couch_angle_deg"):
+            if not np.isfinite(getattr(self, name)):
+                raise InputError(place + name, getattr(self, name), "a finite angle")
+        if len(self.isocentre_mm) != 3 or not np.all(np.isfinite(self.isocentre_mm)):
+            raise InputError(place + "isocentre_mm", self.isocentre_mm, "three finite numbers (x, y, z) in mm")
+
     @property
     def spot_count(self) -> int:
         """Number of spots over all layers."""
@@ -163,8 +171,10 @@ class Plan:
             raise InputError("plan.ion", self.ion, f"one of {', '.join(IONS)}")
         if not self.beams:
             raise InputError("plan.beams", "none", "at least one beam")
-        if self.fractions < 1:
-            raise InputError("plan.fractions", self.fractions, "at least 1")
+        if not self.fractions >= 1 or self.fractions % 1:
+            raise InputError("plan.fractions", self.fractions, "a whole number of at least 1")
+        if self.prescription_gy is not None and not 0.0 < self.prescription_gy < np.inf:
+            raise InputError("plan.prescription_gy", self.prescription_gy, "a positive dose in Gy")
 
     @cached_property
     def particles(self) -> float:

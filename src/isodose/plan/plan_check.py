@@ -10,6 +10,7 @@ from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
+from isodose.physics.materials import MATERIALS
 from isodose.plan.beam_frame import spot_rays
 from isodose.plan.plan import Beam, Plan
 from isodose.plan.range_shifter import water_equivalent_mm
@@ -64,13 +65,17 @@ def _check_beam(beam: Beam, machine: Machine, field: str) -> None:
         raise InputError(f"{field}.layers", "spots without any particle", "a weight above zero")
     shifter = beam.range_shifter
     if shifter is not None:
+        if shifter.material not in MATERIALS:
+            raise InputError(
+                f"{field}.range_shifter.material", repr(shifter.material), f"one of {', '.join(MATERIALS)}"
+            )
         if not water_equivalent_mm(shifter) > 0:
             raise InputError(f"{field}.range_shifter.thickness_mm", shifter.thickness_mm, "above zero")
-        if shifter.distance_mm + shifter.thickness_mm > min(machine.source_distance_mm):
+        if not 0 <= shifter.distance_mm <= min(machine.source_distance_mm) - shifter.thickness_mm:
             raise InputError(
                 f"{field}.range_shifter.distance_mm",
                 shifter.distance_mm,
-                f"less than the {min(machine.source_distance_mm):g} mm of the virtual source",
+                f"at least 0, and with the thickness less than the {min(machine.source_distance_mm):g} mm of the virtual source",
             )
 
 

@@ -154,9 +154,9 @@ def _difference(patient: Patient, comparison: Comparison, point: np.ndarray, top
         Normalize(-end, end),
         "Difference / % of the maximum",
         visible=-np.inf,
-        magnitude_from=0.05 * end,
+        magnitude_from=0.2 * end,
     )
-    caption = "Evaluation minus reference, in percent of the reference's maximum: red is more, blue less."
+    caption = f"Evaluation minus reference, in percent of the maximum: red is more, blue less, {0.2 * end:.1f} up."
     return Picture("difference", three_planes(patient, wash, point), "Difference", caption)
 
 

@@ -18,6 +18,7 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
+from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
@@ -25,11 +26,12 @@ from isodose.plan.plan import Plan
 from isodose.plan.plan_check import check_plan
 from isodose.transport import checkpoint
 from isodose.transport.geometry import geometry
+from isodose.transport.options import RunOptions
 from isodose.transport.particle_classes import default_energy_edges_mev
-from isodose.transport.plan_source import plan_source, shifter_materials
+from isodose.transport.plan_source import check_energies, plan_source, shifter_materials
 from isodose.transport.progress import Progress
 from isodose.transport.results import dose_values
-from isodose.transport.run import Run, RunOptions
+from isodose.transport.run import Run
 from isodose.transport.scoring import CURRENT, TRACK_LENGTH, Slots
 from isodose.transport.tables import transport_tables
 
@@ -87,18 +89,12 @@ class MonteCarlo:
         resume: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        if histories < 1:
-            raise InputError("histories", histories, "at least 1")
-        if uncertainty is not None and not 0.0 < uncertainty < 1.0:
-            raise InputError("uncertainty", uncertainty, "a part between 0 and 1 (0.01 is 1 %)")
-        if threads is not None and threads < 1:
-            raise InputError("threads", threads, "at least 1")
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
         self.options = RunOptions(
             histories,
             uncertainty,
             seed,
-            threads or os.cpu_count() or 1,
+            (os.cpu_count() or 1) if threads is None else threads,
             spectrum_margin_mm,
             default_energy_edges_mev()
             if energy_edges_mev is None
@@ -126,8 +122,9 @@ class MonteCarlo:
         started = time.perf_counter()
         machine = self._machine(plan)
         check_plan(plan, machine, patient)
+        check_energies(plan)
         calibration = self.calibration or calibration_of(patient.calibration)
-        grid = patient.grid if self.spacing_mm is None else patient.grid.resampled(self.spacing_mm)
+        grid = self._grid(patient)
         tissue = calibration.tissue(_body(patient).on(grid, outside=_AIR_HU))
         tables, rows, row_of = transport_tables(
             (*tissue.materials, *shifter_materials(plan)), tissue.material
@@ -139,11 +136,16 @@ class MonteCarlo:
             isodose.__version__,
             run.batch_size,
             self.options.seed,
-            source._asdict(),
+            *source,
+            grid.spacing_mm,
+            grid.shape,
             tissue.density,
-            rows,
+            tissue.material,
+            [repr(material) for material in tissue.materials],
             run.slots,
             run.kind,
+            self.options.energy_edges_mev,
+            self.options.spectrum_margin_mm,
         )
         partial = run.go(identity)
         values, uncertainty = dose_values(run.sums, quantities, grid, box.density, plan.particles)
@@ -155,6 +157,20 @@ class MonteCarlo:
         if isinstance(self.machine, Machine):
             return self.machine
         return machine_of(self.machine or plan.machine)
+
+    def _grid(self, patient: Patient) -> Grid:
+        """Grid of the dose, refused where it would not fit in the memory of a workstation."""
+        if self.spacing_mm is None:
+            return patient.grid
+        spacing = np.atleast_1d(np.asarray(self.spacing_mm, dtype=np.float64))
+        if spacing.shape not in ((1,), (3,)) or not np.all(np.isfinite(spacing) & (spacing > 0.0)):
+            raise InputError("spacing_mm", self.spacing_mm, "one or three (x, y, z) positive numbers in mm")
+        grid = patient.grid.resampled(self.spacing_mm)
+        if grid.size > MOST_VOXELS:
+            memory = grid.size * (8.0 * self.options.threads + _BYTES_PER_VOXEL) / 2**30
+            found = f"{self.spacing_mm} mm: {grid.size / 1e6:.0f} million voxels, at least {memory:.0f} GiB"
+            raise InputError("spacing_mm", found, f"at most {MOST_VOXELS / 1e6:.0f} million voxels")
+        return grid
 
     def _provenance(
         self, plan: Plan, machine: Machine, run: Run, partial: bool, seconds: float
@@ -181,6 +197,10 @@ class MonteCarlo:
             "models": "delta electrons local; neutrons and photons not transported",
         }
 
+
+MOST_VOXELS = 400_000_000
+"""Beyond this no dose is computed."""
+_BYTES_PER_VOXEL = 8 + 4 + 4 + 4 + 1  # sum and sum of squares of the dose, HU, density, material
 
 _AIR_HU = -1000.0
 

@@ -2,11 +2,11 @@
 
 A step is a piece of **water-equivalent** path, chosen from the residual range, that may cross many voxels.
 Energy follows the range table; the loss along the step is quadratic in the path (stopping power linear in it)
-and carries one Gaussian fluctuation of Bohr's variance. Multiple scattering of the whole step acts at a hinge
-placed uniformly in the step (random hinge), with the material found there, which makes angle and displacement
-right in the mean whatever the voxels. Nuclear reactions and single Coulomb scatters beyond the cut angle end
-a step where an optical depth drawn beforehand is used up. Delta electrons deposit where they are set free:
-their range, below 2.5 mm for 430 MeV/u, is neglected.
+and carries one fluctuation of Bohr's variance and Vavilov's skewness. Multiple scattering of the whole step
+acts at a hinge placed uniformly in the step (random hinge), with the material found there, which makes angle
+and displacement right in the mean whatever the voxels. Nuclear reactions and single Coulomb scatters beyond
+the cut angle end a step where an optical depth drawn beforehand is used up. Delta electrons deposit where
+they are set free: their range, below 2.5 mm for 430 MeV/u, is neglected.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numba import njit
 from isodose.physics.random import GAMMA, mix, uniform
 from isodose.physics.scattering import sample_hard_scatter
 from isodose.physics.species import MASS_MEV, NUCLEONS
+from isodose.physics.straggling import skewed
 from isodose.transport.direction import perpendicular
 from isodose.transport.geometry import FAR
 from isodose.transport.lookup import energy_bin, interpolate, range_bin
@@ -57,14 +58,14 @@ def quantile(bits, table):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", fastmath=True)
-def deposit(scorer, voxel, energy_mev, let, water_ratio, tracked):  # type: ignore[no-untyped-def]
-    """Score energy deposited at a point; ``let`` counts only for a tracked particle."""
+def deposit(scorer, voxel, energy_mev, let, stopping_ratio, tracked):  # type: ignore[no-untyped-def]
+    """Score energy deposited in a voxel; ``let`` counts only for a tracked particle."""
     slots, sums = scorer.slots, scorer.sums
     scorer.marks[voxel >> BLOCK_SHIFT] = 1
     sums[voxel, slots.dose] += energy_mev
     if slots.dose_to_water >= 0:
-        sums[voxel, slots.dose_to_water] += energy_mev * water_ratio
-    if tracked and slots.let_weighted >= 0:
+        sums[voxel, slots.dose_to_water] += energy_mev / stopping_ratio
+    if tracked and slots.let_energy >= 0:
         sums[voxel, slots.let_energy] += energy_mev
         sums[voxel, slots.let_weighted] += energy_mev * let
 
@@ -72,14 +73,8 @@ def deposit(scorer, voxel, energy_mev, let, water_ratio, tracked):  # type: igno
 @njit(cache=True, error_model="numpy", fastmath=True)
 def score_piece(scorer, voxel, energy_mev, path, let, stopping_ratio):  # type: ignore[no-untyped-def]
     """Score a piece of a step inside one voxel."""
+    deposit(scorer, voxel, energy_mev, let, stopping_ratio, True)
     slots, sums = scorer.slots, scorer.sums
-    scorer.marks[voxel >> BLOCK_SHIFT] = 1
-    sums[voxel, slots.dose] += energy_mev
-    if slots.dose_to_water >= 0:
-        sums[voxel, slots.dose_to_water] += energy_mev / stopping_ratio
-    if slots.let_energy >= 0:
-        sums[voxel, slots.let_energy] += energy_mev
-        sums[voxel, slots.let_weighted] += energy_mev * let
     if slots.track >= 0:
         sums[voxel, slots.track] += path
         if slots.track_let >= 0:
@@ -151,7 +146,7 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
             left = energy * nucleons
             ratio = tables.stopping_ratio[material[voxel], index >> 2]
             let = interpolate(tables.stopped_let, species, index, fraction)
-            deposit(scorer, voxel, left, let, 1.0 / ratio, True)
+            deposit(scorer, voxel, left, let, ratio, True)
             deposited += left
             energy = 0.0
             status = STOPPED
@@ -171,7 +166,8 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
         stream[0] += GAMMA
         bits = mix(stream[0])
         spread = math.sqrt(interpolate(tables.straggling, species, index, fraction) * length)
-        fluctuation = quantile(bits, tables.normal) * spread * end_loss / mean_loss
+        skewness = interpolate(tables.skewness, species, index, fraction) / math.sqrt(length)
+        fluctuation = skewed(quantile(bits, tables.normal), skewness) * spread * end_loss / mean_loss
         loss_mev = nucleons * (energy - mean_end) + fluctuation
         loss_mev = min(max(loss_mev, 0.0), nucleons * energy)
         linear = loss_mev * loss / mean_loss

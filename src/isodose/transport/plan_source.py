@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.patient.patient import Patient
 from isodose.physics.materials import Material, material
@@ -26,6 +27,29 @@ from isodose.transport.source import (
     UPSTREAM,
     Source,
 )
+
+PHYSICS_MEV_U = {"proton": (1.0, 300.0)}
+"""Energies that the physics covers, MeV/u, where they differ from `ION_MEV_U`."""
+ION_MEV_U = (1.0, 430.0)
+
+
+def check_energies(plan: Plan) -> None:
+    """Refuse energies that a machine may offer but the tables of the physics do not cover.
+
+    Raises
+    ------
+    InputError
+        Naming the layer, as ``beams[0].layers[2].energy_mev_u``.
+    """
+    low, high = PHYSICS_MEV_U.get(plan.ion, ION_MEV_U)
+    for i, beam in enumerate(plan.beams):
+        for j, layer in enumerate(beam.layers):
+            if not low <= layer.energy_mev_u <= high:
+                raise InputError(
+                    f"beams[{i}].layers[{j}].energy_mev_u",
+                    f"{layer.energy_mev_u:g} MeV/u",
+                    f"{low:g} to {high:g} MeV/u, which the physics covers for {plan.ion} beams",
+                )
 
 
 def shifter_materials(plan: Plan) -> tuple[Material, ...]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isodose.patient.grid import Grid
 from isodose.transport import checkpoint
 from isodose.transport.geometry import Geometry
 from isodose.transport.history import run_histories
+from isodose.transport.options import RunOptions
 from isodose.transport.particle import BINDING, BUDGET, DEPOSITED, ESCAPED, NEUTRAL, REACTIONS, SOURCE
 from isodose.transport.progress import Progress
 from isodose.transport.region import lateral_region
@@ -31,21 +28,6 @@ FEWEST_BATCHES = 8
 """Batches before a wanted uncertainty is believed."""
 PIECE_SECONDS = 1.0
 """Aimed time between two reports of progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a computation is run; the fields are explained by :class:`isodose.transport.engine.MonteCarlo`."""
-
-    histories: int
-    uncertainty: float | None
-    seed: int
-    threads: int
-    spectrum_margin_mm: float
-    energy_edges_mev: NDArray[np.float64]
-    checkpoint: Path | None
-    resume: bool
-    progress: Callable[[Progress], None] | None
 
 
 class Run:
@@ -137,7 +119,7 @@ class Run:
         except KeyboardInterrupt:
             if self.sums.batches == 0:
                 raise
-            partial = True
+            partial = self.sums.batches < self.batches and not self._certain()
         self.seconds = time.perf_counter() - begun
         if partial and path is not None:
             state = {"budget": self.earlier_budget.tolist(), "seconds": self.seconds}
@@ -169,6 +151,15 @@ class Run:
                 self.spectra.empty_tables([s.spectrum for s in self.scorers])
                 self.spectra.drop_batch()
             raise
+        # On a thread, as an interruption reaches only the main one: a batch counts as a whole or not at all.
+        closing = pool.submit(self._close_batch)
+        try:
+            closing.result()
+        except KeyboardInterrupt:
+            closing.result()
+            raise
+
+    def _close_batch(self) -> None:
         self.earlier_budget = self.earlier_budget + self.budgets.sum(axis=0)
         if self.spectra is not None:
             self.spectra.empty_tables([s.spectrum for s in self.scorers])
@@ -190,23 +181,23 @@ class Run:
         threads = len(self.scorers)
         self.stop[0] = 0
         jobs: list[Future[None]] = []
-        for t in range(threads):
-            share = (first, self.batch_size, t, threads, begin, end)
-            jobs.append(
-                pool.submit(
-                    run_histories,
-                    share,
-                    self.options.seed,
-                    self.source,
-                    self.box,
-                    self.tables,
-                    self.scorers[t],
-                    self.idles[t],
-                    self.budgets[t],
-                    self.stop,
-                )
-            )
         try:
+            for t in range(threads):
+                share = (first, self.batch_size, t, threads, begin, end)
+                jobs.append(
+                    pool.submit(
+                        run_histories,
+                        share,
+                        self.options.seed,
+                        self.source,
+                        self.box,
+                        self.tables,
+                        self.scorers[t],
+                        self.idles[t],
+                        self.budgets[t],
+                        self.stop,
+                    )
+                )
             wait(jobs)
         except KeyboardInterrupt:
             self.stop[0] = 1

@@ -32,7 +32,7 @@ from isodose.physics.scattering import (
 )
 from isodose.physics.species import SPECIES, Species, species
 from isodose.physics.stopping import mass_stopping_power
-from isodose.physics.straggling import straggling_variance
+from isodose.physics.straggling import straggling_skewness, straggling_variance
 from isodose.transport.lookup import ENERGY_OCTAVES, RANGE_OCTAVES, nodes
 
 COARSE = 4
@@ -60,6 +60,8 @@ class Tables(NamedTuple):
         Dose-averaged LET in water, keV/um, of a particle from this energy to rest.
     straggling
         Variance of the energy loss, MeV2 per g/cm2.
+    skewness
+        Skewness of the loss in 1 g/cm2.
     scattering
         Mean square space angle of multiple scattering below the cut angle, rad2 per g/cm2 of water.
     scattering_ratio
@@ -91,6 +93,7 @@ class Tables(NamedTuple):
     energy_of_range: NDArray[np.float32]
     stopped_let: NDArray[np.float32]
     straggling: NDArray[np.float32]
+    skewness: NDArray[np.float32]
     scattering: NDArray[np.float32]
     scattering_ratio: NDArray[np.float32]
     stopping_ratio: NDArray[np.float32]
@@ -150,13 +153,14 @@ def _tables(materials: tuple[Material, ...]) -> Tables:
         [float(soft_scattering_power(proton, _REFERENCE_MEV_U, m, cut_2**0.5)) for m in materials]
     )
     soft_water = float(soft_scattering_power(proton, _REFERENCE_MEV_U, water, cut_2**0.5))
-    loss, ranges, energy_of, stopped_let, straggling, scattering = _water_tables()
+    loss, ranges, energy_of, stopped_let, straggling, skewness, scattering = _water_tables()
     return Tables(
         loss=loss,
         range_=ranges,
         energy_of_range=energy_of,
         stopped_let=stopped_let,
         straggling=straggling,
+        skewness=skewness,
         scattering=scattering,
         scattering_ratio=_single(soft / soft_water * per_stopping),
         stopping_ratio=_single(stopping),
@@ -212,6 +216,7 @@ def _species_tables(
         energy_of_range(s, np.clip(nodes(RANGE_OCTAVES), ranges[0], ranges[-1]), water),
         mean_let,
         straggling_variance(s, energy, water),
+        straggling_skewness(s, energy, water),
         soft_scattering_power(s, energy, water, cut),
     )
 
