@@ -153,15 +153,17 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
             break
         loss = interpolate(tables.loss, species, index, fraction)
         current = material[voxel]
-        coarse = index >> 2
-        ratio = tables.stopping_ratio[current, coarse]
-        rate = tables.event_rate[species, current, coarse]
+        rate = tables.event_rate[species, current, index >> 2]
         length = min(min(RANGE_FRACTION * residual, LONGEST_STEP), tau / rate)
         after, part = range_bin(residual - length)
         mean_end = interpolate(tables.energy_of_range, species, after, part)
         end_index, end_fraction = energy_bin(mean_end)
         end_loss = interpolate(tables.loss, species, end_index, end_fraction)
         mean_loss = 0.5 * (loss + end_loss)
+        middle_index, _ = energy_bin(0.5 * (energy + mean_end))
+        coarse = middle_index >> 2
+        ratio = tables.stopping_ratio[current, coarse]
+        rate = tables.event_rate[species, current, coarse]
 
         stream[0] += GAMMA
         bits = mix(stream[0])
