@@ -6,6 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 WORKERS ?= 2
 OUT ?= out/demo
 
+# numba's cache does not see a change in a function that a kernel imports from another file: one cache a source.
+export NUMBA_CACHE_DIR := $(CURDIR)/$(VENV)/numba/$(shell find src -name '*.py' | LC_ALL=C sort | xargs cat | cksum | cut -d ' ' -f 1)
+
 .PHONY: demo test lint docs clean
 
 demo: $(VENV)/core.stamp
@@ -22,7 +25,6 @@ lint: $(VENV)/test.stamp
 docs: $(VENV)/docs.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# numba's cache does not see a change in a function that a kernel imports from another file.
 clean:
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis site

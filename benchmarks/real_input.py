@@ -1,7 +1,7 @@
 """Two-field plans on a real head, and what is left of every number after a trip through DICOM.
 
-A patient of OpenKBP gets a carbon and a proton plan on its PTV70, computed by Monte Carlo. CT, structures, plan
-and results are then written as DICOM, opened with pydicom and SimpleITK, and read back.
+A patient of OpenKBP gets a carbon and a proton plan on its PTV70, computed by Monte Carlo. CT, structures,
+plan and results are then written as DICOM, opened with pydicom and SimpleITK, and read back.
 
     python benchmarks/real_input.py [HISTORIES]
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
+import SimpleITK as sitk  # noqa: N813
 from beams import SHARED
 
 from isodose.dose.dose import Dose
@@ -96,10 +96,8 @@ def evaluate(patient: Patient, dose: Dose) -> None:
     letd = dose.volume(Quantity.LETD)
     print(f"{'structure':15s}{'mean Gy':>9s}{'D2 Gy':>8s}{'mean LETd':>11s}")
     for structure in patient.structures.values():
-        curve = dvh(volume, structure)
-        print(
-            f"{structure.name:15s}{curve.mean:9.3f}{curve.near_max:8.3f}{dvh(letd, structure).mean:7.1f} keV/um"
-        )
+        curve, let = dvh(volume, structure), dvh(letd, structure)
+        print(f"{structure.name:15s}{curve.mean:9.3f}{curve.near_max:8.3f}{let.mean:7.1f} keV/um")
 
 
 def round_trip(patient: Patient, plan: Plan, dose: Dose, folder: Path) -> None:

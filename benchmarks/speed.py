@@ -68,9 +68,7 @@ def mcsquare_rate(driver, energy: float, histories: int, letd: bool) -> float:  
 
 def main() -> None:
     driver = mcsquare_module()
-    print(
-        "protons in 1 mm water, histories per CPU-second on one thread (tables and statistics included)"
-    )
+    print("protons in 1 mm water, histories per CPU-second on one thread (tables and statistics included)")
     for energy, histories in ((70.0, 400_000), (150.0, 300_000), (200.0, 200_000)):
         for quantities, label in (((Quantity.DOSE,), "dose"), (LETD, "dose + LETd")):
             run("proton", energy, 2_000, quantities)

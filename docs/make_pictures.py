@@ -8,7 +8,7 @@ from pathlib import Path
 
 import isodose
 
-KEPT = ("dose", "dvh", "letd", "profiles")
+KEPT = ("dose", "profiles")
 PICTURES = Path(__file__).parent / "pictures"
 
 

@@ -107,6 +107,7 @@ def demo(
     from rich.console import Console
 
     import isodose
+    from isodose.evaluate.normalisation import normalised
     from isodose.patient.load import write_patient_dicom
     from isodose.plan.dicom_ion_plan import write_ion_plan
     from isodose.report import run_folder
@@ -132,6 +133,8 @@ def demo(
     with run_folder.opened(folder):
         run = _Run("demo", {"patient": patient, "plan": "simple_plan"}, settings, "montecarlo", ["letd"])
         result = run.compute(console, folder, person, plan)
+        plan, result = normalised(plan, result, target, 2.0)
+        console.print(f"   {result.provenance['normalised']}")
         dicom = folder / "dicom"
         shutil.rmtree(dicom, ignore_errors=True)  # of an earlier demo in the same folder
         write_patient_dicom(person, dicom)

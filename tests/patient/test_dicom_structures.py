@@ -200,6 +200,23 @@ def test_repeated_names_are_told_apart(file: Path) -> None:
         assert [r.name for r in read_contours(file)] == ["CTV high", "CTV high #2", "Empty"]
 
 
+def test_structure_too_thin_for_contours_is_told(patient: Patient, tmp_path: Path) -> None:
+    thin = Structure("thin", Role.ORGAN, patient.grid, np.full(patient.grid.shape, 0.3, np.float32))
+    ct = write_ct(tmp_path, patient.ct, patient.identity)
+    with pytest.warns(IsodoseWarning, match=r"S\.dcm: structure 'thin' .*without contours"):
+        write_structures(tmp_path / "S.dcm", [thin], patient.identity, ct)
+
+
+def test_names_made_up_for_repeated_ones_are_no_others(file: Path) -> None:
+    def rename(dataset: Dataset) -> None:
+        for roi, name in zip(dataset.StructureSetROISequence, ("A", "A #3", "A"), strict=True):
+            roi.ROIName = name
+
+    edit(file, rename)
+    with pytest.warns(IsodoseWarning, match='"A #3\'"'):
+        assert [r.name for r in read_contours(file)] == ["A", "A #3", "A #3'"]
+
+
 def test_a_ct_is_no_structure_set(file: Path) -> None:
     with pytest.raises(InputError, match="SOPClassUID: found CT Image Storage, expected RT Structure Set"):
         read_contours(next(file.parent.glob("CT*.dcm")))

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -68,3 +71,32 @@ def test_what_is_no_volume(tmp_path: Path) -> None:
             read_image(tmp_path / name)
     with pytest.raises(InputError, match=r"a\.mhd"):
         write_image(tmp_path / "a.mhd", volume())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the size of files")
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_end_of_zeros_that_was_not_written_is_missed(tmp_path: Path, suffix: str) -> None:
+    values = np.zeros((20, 20, 20))
+    values[:5] = np.random.default_rng(3).random((5, 20, 20))
+    code = (
+        "import resource, signal, sys, numpy as np\n"
+        "from isodose.errors import OutputError\n"
+        "from isodose.patient.grid import Grid\n"
+        "from isodose.patient.images import write_image\n"
+        "from isodose.patient.volume import Volume\n"
+        "values, whole = np.load(sys.argv[1]), int(sys.argv[3])\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (whole - 30, whole - 30))\n"
+        "try:\n"
+        "    write_image(sys.argv[2], Volume(Grid((0, 0, 0), (1, 1, 1), values.shape), values))\n"
+        "except OutputError as error:\n"
+        "    print(error)\n"
+    )
+    np.save(tmp_path / "values.npy", values)
+    whole = tmp_path / f"whole{suffix}"
+    write_image(whole, Volume(Grid((0, 0, 0), (1, 1, 1), values.shape), values))
+    size = str(whole.stat().st_size)
+    run = [sys.executable, "-c", code, str(tmp_path / "values.npy"), str(tmp_path / f"cut{suffix}"), size]
+    result = subprocess.run(run, capture_output=True, text=True, check=True, env=os.environ)
+    assert "could not be written whole" in result.stdout
+    assert not (tmp_path / f"cut{suffix}").exists()

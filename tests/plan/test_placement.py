@@ -228,7 +228,10 @@ def test_check_passes_a_good_plan() -> None:
         (plan_of(range_shifter=RangeShifter("x", 10.0, "wood")), "beams[1].range_shifter.material"),
         (plan_of(range_shifter=RangeShifter("x", 10.0, "water", 2500)), "beams[1].range_shifter.distance_mm"),
         (plan_of(range_shifter=RangeShifter("x", 10.0, "water", -5.0)), "beams[1].range_shifter.distance_mm"),
-        (plan_of(range_shifter=RangeShifter("x", 10.0, "water", float("nan"))), "beams[1].range_shifter.distance_mm"),
+        (
+            plan_of(range_shifter=RangeShifter("x", 10.0, "water", float("nan"))),
+            "beams[1].range_shifter.distance_mm",
+        ),
         (Plan("p", "carbon", "generic_carbon", plan_of().beams), "ion"),
         (Plan("p", "proton", "m", (Beam("b", 0, 0, (0, 0, 0), ()),)), "beams[0].layers"),
         (

@@ -69,4 +69,5 @@ def test_sparse_sums_agree_with_a_dictionary():
     for key, value, variance in zip(result.key, result.value, result.variance, strict=True):
         per_history = np.array([b.get(key, 0.0) / 100 for b in batches])
         assert value == pytest.approx(per_history.mean())
-        assert variance == pytest.approx(per_history.var(ddof=1) / 4, abs=1e-15)
+        # squares are kept in float32
+        assert variance == pytest.approx(per_history.var(ddof=1) / 4, rel=1e-5, abs=1e-15)

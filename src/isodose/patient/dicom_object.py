@@ -229,7 +229,7 @@ def dicom_files(folder: str | Path) -> dict[str, list[Path]]:
     Raises
     ------
     InputError
-        If the folder cannot be read.
+        If the folder cannot be read, or a file named ``.dcm`` is damaged: it might be the missing slice.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -237,12 +237,16 @@ def dicom_files(folder: str | Path) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         try:
-            header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+            header: Dataset = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
         except DAMAGE as error:
             if isinstance(error, OSError) and error.errno:
                 raise InputError("file", error.strerror, "a readable file", path) from error
-            continue
-        found.setdefault(str(header.get("SOPClassUID", "")), []).append(path)
+            header = Dataset()
+        kind = str(header.get("SOPClassUID", ""))
+        if kind:
+            found.setdefault(kind, []).append(path)
+        elif path.suffix.lower() == ".dcm":
+            raise InputError("file", "no readable DICOM data", "a DICOM file, as its name says", path)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, RTStructureSetStorage
 
+from isodose.errors import IsodoseWarning
 from isodose.patient.contour_nesting import joined
 from isodose.patient.dicom_ct import CtSeries
 from isodose.patient.dicom_object import complete_identity, new_object, save_dicom, sequence_item, stamp_date
@@ -104,6 +106,11 @@ def write_structures(
     ------
     OutputError
         If the file cannot be written.
+
+    Warns
+    -----
+    IsodoseWarning
+        If a structure that is not empty has no contour, because it fills no voxel by half.
     """
     who = complete_identity(identity)
     uid = who.structure_set_uid
@@ -122,6 +129,13 @@ def write_structures(
             )
         )
         contours = structure.contours or contours_of(structure.occupancy, structure.grid)
+        if not contours and not structure.is_empty:
+            warnings.warn(
+                f"{path}: structure {structure.name!r} ({structure.volume_cm3:.2g} cm3) fills no voxel by "
+                "half and is written without contours",
+                IsodoseWarning,
+                stacklevel=2,
+            )
         drawing = sequence_item(ROIDisplayColor=list(structure.colour), ReferencedROINumber=number)
         items = _contour_items(contours, ct)
         if items:

@@ -96,6 +96,19 @@ class Structure:
         return float(self.occupancy.sum(dtype=np.float64)) * self.grid.voxel_volume_cm3
 
     @property
+    def centre_mm(self) -> tuple[float, float, float]:
+        """Centre of mass (x, y, z) in mm; not a number for an empty structure."""
+        total = float(self.occupancy.sum(dtype=np.float64))
+        planes = {"x": (0, 1), "y": (0, 2), "z": (1, 2)}
+        x, y, z = (
+            float(self.grid.axis_mm(axis) @ self.occupancy.sum(others, dtype=np.float64)) / total
+            if total
+            else float("nan")
+            for axis, others in planes.items()
+        )
+        return x, y, z
+
+    @property
     def is_empty(self) -> bool:
         """Whether no voxel is touched."""
         return not bool(np.any(self.occupancy > 0))

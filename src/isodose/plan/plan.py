@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -122,7 +122,9 @@ class Beam:
             if not np.isfinite(getattr(self, name)):
                 raise InputError(place + name, getattr(self, name), "a finite angle")
         if len(self.isocentre_mm) != 3 or not np.all(np.isfinite(self.isocentre_mm)):
-            raise InputError(place + "isocentre_mm", self.isocentre_mm, "three finite numbers (x, y, z) in mm")
+            raise InputError(
+                place + "isocentre_mm", self.isocentre_mm, "three finite numbers (x, y, z) in mm"
+            )
 
     @property
     def spot_count(self) -> int:
@@ -175,6 +177,19 @@ class Plan:
             raise InputError("plan.fractions", self.fractions, "a whole number of at least 1")
         if self.prescription_gy is not None and not 0.0 < self.prescription_gy < np.inf:
             raise InputError("plan.prescription_gy", self.prescription_gy, "a positive dose in Gy")
+
+    def scaled(self, factor: float) -> Plan:
+        """Plan with every spot's number of particles times a positive factor."""
+        if not (np.isfinite(factor) and factor > 0):
+            raise InputError("factor", factor, "a positive number")
+
+        def times(spots: Spots) -> Spots:
+            return replace(spots, particles=spots.particles * factor)
+
+        def heavier(beam: Beam) -> Beam:
+            return replace(beam, layers=tuple(replace(la, spots=times(la.spots)) for la in beam.layers))
+
+        return replace(self, beams=tuple(heavier(beam) for beam in self.beams))
 
     @cached_property
     def particles(self) -> float:

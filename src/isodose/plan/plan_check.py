@@ -75,7 +75,8 @@ def _check_beam(beam: Beam, machine: Machine, field: str) -> None:
             raise InputError(
                 f"{field}.range_shifter.distance_mm",
                 shifter.distance_mm,
-                f"at least 0, and with the thickness less than the {min(machine.source_distance_mm):g} mm of the virtual source",
+                f"0 or more, and with the thickness less than the {min(machine.source_distance_mm):g} mm of "
+                "the virtual source",
             )
 
 

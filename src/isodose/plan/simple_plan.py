@@ -88,7 +88,7 @@ def simple_plan(
         raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
     _check_inside(patient, structure)
     rsp = (calibration or calibration_of(patient.calibration)).rsp(patient.ct, patient.external)
-    centre = _centre(structure) if isocentre_mm is None else isocentre_mm
+    centre = structure.centre_mm if isocentre_mm is None else isocentre_mm
     beams = tuple(
         place_beam(
             Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, ()),
@@ -121,10 +121,3 @@ def _check_inside(patient: Patient, structure: Structure) -> None:
         found = f"a structure of which {100 * outside:.0f} % lies outside {external.name!r}"
         raise InputError(f"target {structure.name!r}", found, "one inside the body")
 
-
-def _centre(structure: Structure) -> tuple[float, float, float]:
-    """Centre of mass (x, y, z) in mm."""
-    voxels = np.argwhere(structure.occupancy > 0)
-    weights = structure.occupancy[structure.occupancy > 0].astype(np.float64)
-    x, y, z = np.average(structure.grid.position_mm(voxels), axis=0, weights=weights)
-    return float(x), float(y), float(z)

@@ -156,7 +156,9 @@ def _difference(patient: Patient, comparison: Comparison, point: np.ndarray, top
         visible=-np.inf,
         magnitude_from=0.2 * end,
     )
-    caption = f"Evaluation minus reference, in percent of the maximum: red is more, blue less, {0.2 * end:.1f} up."
+    caption = (
+        f"Evaluation minus reference, in percent of the maximum: red is more, blue less, {0.2 * end:.1f} up."
+    )
     return Picture("difference", three_planes(patient, wash, point), "Difference", caption)
 
 

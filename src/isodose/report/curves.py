@@ -22,6 +22,8 @@ from isodose.plan.plan import Beam
 from isodose.report.colours import BEAM_COLOURS, FAINT, INK
 
 PROFILE_STEP_MM = 0.5
+SPECTRUM_DECADES = 6
+"""How far below its maximum a spectrum is drawn."""
 LETD_FROM = 0.02
 """LETd is drawn where the dose is at least this part of its maximum along the line; below, it is noise."""
 
@@ -273,14 +275,16 @@ def spectra_figure(spectra: Spectra, quantity: Quantity, voxels: NDArray[np.int6
     kept = wanted[spectra.key // per_voxel]
     flat = np.bincount(spectra.key[kept] % per_voxel, weights=spectra.value[kept], minlength=per_voxel)
     mean = flat.reshape(len(spectra.classes), spectra.bins) / max(1, voxels.size)
-    width = np.diff(spectra.energy_edges_mev)
     figure = Figure(figsize=(12.5, 4.8), layout="constrained", facecolor="white")
     axis = figure.subplots()
-    for i, (name, row) in enumerate(zip(spectra.classes, mean, strict=True)):
+    density = mean / np.diff(spectra.energy_edges_mev)
+    for i, (name, row) in enumerate(zip(spectra.classes, density, strict=True)):
         if row.any():
-            axis.stairs(
-                row / width, spectra.energy_edges_mev, color=_class_colour(i), linewidth=1.6, label=name
-            )
+            colour, dashes = _class_style(i)
+            edges = spectra.energy_edges_mev
+            axis.stairs(row, edges, color=colour, linestyle=dashes, linewidth=1.6, label=name)
+    if density.any():
+        axis.set_ylim(density.max() / 10.0**SPECTRUM_DECADES, 3.0 * density.max())
     axis.set_xscale("log")
     axis.set_yscale("log")
     style(
@@ -293,7 +297,7 @@ def spectra_figure(spectra: Spectra, quantity: Quantity, voxels: NDArray[np.int6
     return figure
 
 
-def _class_colour(i: int) -> str:
-    more = ("#111111", "#6b7785", "#7fb8e6", "#9bd17a", "#d3a6ef")
-    colours = BEAM_COLOURS + more
-    return colours[i % len(colours)]
+def _class_style(i: int) -> tuple[str, str]:
+    """Colour and dashes of a particle class; the dashes change when the colours are used up."""
+    colours = (*BEAM_COLOURS, "#111111", "#6b7785", "#7fb8e6", "#9bd17a", "#d3a6ef")
+    return colours[i % len(colours)], ("-", "--", ":")[i // len(colours) % 3]

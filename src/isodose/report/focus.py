@@ -47,11 +47,7 @@ def point_of_interest_mm(patient: Patient, plan: Plan, dose: Dose) -> NDArray[np
     """Where planes and profiles cross: the target's centre of mass or else the highest dose in the body."""
     target = target_of(patient, plan)
     if target is not None:
-        weight = target.occupancy
-        total = float(weight.sum(dtype=np.float64))
-        axes = (target.grid.axis_mm("x"), target.grid.axis_mm("y"), target.grid.axis_mm("z"))
-        sums = (weight.sum((0, 1)), weight.sum((0, 2)), weight.sum((1, 2)))
-        return np.array([float(a @ s) / total for a, s in zip(axes, sums, strict=True)])
+        return np.array(target.centre_mm)
     values = np.where(body_mask(patient, dose.grid), dose.volume().values, 0.0)
     at = np.unravel_index(int(np.argmax(values)), dose.grid.shape)
     return dose.grid.position_mm(np.array(at))

@@ -34,7 +34,7 @@ def save(
     """Write the sums beside the old checkpoint and put them in its place."""
     arrays: dict[str, Any] = {"total": sums.total, "square": sums.square, "cross": sums.cross}
     if spectra is not None:
-        arrays |= {"key": spectra.key, "key_total": spectra.total, "key_square": spectra.square}
+        arrays |= spectra.compact()
     with atomic_path(path) as beside, beside.open("wb") as stream:
         np.savez(stream, identity=identity, batches=sums.batches, state=json.dumps(state), **arrays)
 
@@ -59,8 +59,7 @@ def load(path: Path, identity: str, sums: BatchSums, spectra: SpectrumSums | Non
             sums.total, sums.square, sums.cross = saved["total"], saved["square"], saved["cross"]
             sums.batches = int(saved["batches"])
             if spectra is not None:
-                spectra.key, spectra.total = saved["key"], saved["key_total"]
-                spectra.square, spectra.batches = saved["key_square"], sums.batches
+                spectra.restore(saved["key"], saved["key_total"], saved["key_square"], sums.batches)
             state: dict[str, Any] = json.loads(str(saved["state"]))
             return state
     except (BadZipFile, KeyError, EOFError, ValueError) as problem:

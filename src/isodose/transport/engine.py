@@ -26,7 +26,7 @@ from isodose.plan.plan import Plan
 from isodose.plan.plan_check import check_plan
 from isodose.transport import checkpoint
 from isodose.transport.geometry import geometry
-from isodose.transport.options import RunOptions
+from isodose.transport.options import MOST_HISTORIES, RunOptions
 from isodose.transport.particle_classes import default_energy_edges_mev
 from isodose.transport.plan_source import check_energies, plan_source, shifter_materials
 from isodose.transport.progress import Progress
@@ -42,7 +42,8 @@ class MonteCarlo:
     Parameters
     ----------
     histories
-        Number of primary particles; with ``uncertainty`` the most that are run.
+        Number of primary particles, one million by default; with ``uncertainty`` the most that are run, by
+        default as many as it takes.
     uncertainty
         Mean relative standard uncertainty of the dose above half of its maximum at which to stop (0.01 is 1
         %).
@@ -76,7 +77,7 @@ class MonteCarlo:
 
     def __init__(
         self,
-        histories: int = 1_000_000,
+        histories: int | None = None,
         uncertainty: float | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -91,7 +92,7 @@ class MonteCarlo:
     ) -> None:
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
         self.options = RunOptions(
-            histories,
+            _histories(histories, uncertainty),
             uncertainty,
             seed,
             (os.cpu_count() or 1) if threads is None else threads,
@@ -203,6 +204,13 @@ MOST_VOXELS = 400_000_000
 _BYTES_PER_VOXEL = 8 + 4 + 4 + 4 + 1  # sum and sum of squares of the dose, HU, density, material
 
 _AIR_HU = -1000.0
+DEFAULT_HISTORIES = 1_000_000
+
+
+def _histories(histories: int | None, uncertainty: float | None) -> int:
+    if histories is not None:
+        return histories
+    return DEFAULT_HISTORIES if uncertainty is None else MOST_HISTORIES
 
 
 def _body(patient: Patient) -> Volume:

@@ -48,6 +48,9 @@ class RunOptions:
             raise InputError("uncertainty", self.uncertainty, "a part between 0 and 1 (0.01 is 1 %)")
         if not (np.isfinite(self.spectrum_margin_mm) and self.spectrum_margin_mm >= 0.0):
             raise InputError("spectrum_margin_mm", self.spectrum_margin_mm, "at least 0 mm")
+        if self.checkpoint is not None and not Path(self.checkpoint).parent.is_dir():
+            expected = "a file in a folder that exists, as it is written only when the run is interrupted"
+            raise InputError("checkpoint", self.checkpoint, expected)
         edges = self.energy_edges_mev
         if edges.ndim != 1 or edges.size < 2 or not np.all(np.isfinite(edges)):
             raise InputError(

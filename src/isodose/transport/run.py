@@ -24,6 +24,8 @@ from isodose.transport.tables import Tables
 
 BATCHES = 32
 """Batches that a run of a given number of histories is cut into; their spread gives the uncertainty."""
+LARGEST_BATCH = 20_000
+"""Histories of a batch where a wanted uncertainty ends the run, so that it is looked at often enough."""
 FEWEST_BATCHES = 8
 """Batches before a wanted uncertainty is believed."""
 PIECE_SECONDS = 1.0
@@ -59,6 +61,8 @@ class Run:
         self.slots, self.kind = slots, kind
         threads = min(options.threads, options.histories)
         self.batch_size = math.ceil(options.histories / BATCHES)
+        if options.uncertainty is not None:
+            self.batch_size = min(self.batch_size, LARGEST_BATCH)
         self.batches = math.ceil(options.histories / self.batch_size)
         self.sums = BatchSums.empty(grid.size, slots)
         self.spectra = SpectrumSums(options.energy_edges_mev) if kind else None
@@ -110,6 +114,7 @@ class Run:
             self.earlier_budget = np.array(state["budget"])
             self.uncertainty = self.sums.relative_uncertainty()
             self.seconds = state["seconds"]
+        self._compile()
         begun = time.perf_counter() - self.seconds
         partial = False
         try:
@@ -207,14 +212,19 @@ class Run:
             job.result()
 
     def _report(self, done: int, begun: float) -> None:
-        elapsed = time.perf_counter() - begun
+        wanted, elapsed = self.options.uncertainty, time.perf_counter() - begun
         total = self.batches * self.batch_size
+        if wanted is not None and self.uncertainty > 0.0:
+            needed = self.done * (self.uncertainty / wanted) ** 2
+            total = min(total, max(done, FEWEST_BATCHES * self.batch_size, math.ceil(needed)))
         if self.options.progress is None or (elapsed - self.reported < 0.5 * PIECE_SECONDS and done < total):
             return
         self.reported = elapsed
-        uncertainty = self.uncertainty
         remaining = elapsed * (total - done) / max(done, 1)
-        if self.options.uncertainty is not None and uncertainty > 0.0:
-            needed = done * (uncertainty / self.options.uncertainty) ** 2
-            remaining = min(remaining, elapsed * max(needed - done, 0.0) / max(done, 1))
-        self.options.progress(Progress(done, total, elapsed, remaining, uncertainty))
+        self.options.progress(Progress(done, total, elapsed, remaining, self.uncertainty))
+
+    def _compile(self) -> None:
+        """Run no histories: compiling, once per machine, must not enter the estimates of time."""
+        nothing = (0, 1, 0, 1, 0, 0)
+        work = self.source, self.box, self.tables, self.scorers[0], self.idles[0], self.budgets[0], self.stop
+        run_histories(nothing, self.options.seed, *work)

@@ -126,18 +126,23 @@ def energy_class_bin(energy_mev, edges, first_bin):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
+def place_of(key, wanted):  # type: ignore[no-untyped-def]
+    """Place of a key in an open-addressing hash table of a power of two places, or the free place for it."""
+    mask = key.size - 1
+    place = np.int64((np.uint64(wanted) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+    while key[place] != wanted and key[place] != EMPTY:
+        place = (place + 1) & mask
+    return place
+
+
+@njit(cache=True)
 def add(table, voxel, species, energy_mev, amount):  # type: ignore[no-untyped-def]
     """Add an amount to the spectrum of a voxel; the caller keeps the table from filling up."""
     bins = table.edges.size - 1
     energy_bin = energy_class_bin(energy_mev, table.edges, table.first_bin)
     wanted = (voxel * table.classes + table.class_of_species[species]) * bins + energy_bin
-    mask = table.key.size - 1
-    at = (np.uint64(wanted) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)
-    place = np.int64(at & np.uint64(mask))
-    while table.key[place] != wanted:
-        if table.key[place] == EMPTY:
-            table.key[place] = wanted
-            table.used[0] += 1
-            break
-        place = (place + 1) & mask
+    place = place_of(table.key, wanted)
+    if table.key[place] == EMPTY:
+        table.key[place] = wanted
+        table.used[0] += 1
     table.value[place] += amount
