@@ -258,7 +258,8 @@ def plan(
 @app.command(
     epilog=(
         "Examples:\n\n`isodose compare reference_run/ other_run/ --gamma 2/2 --gamma 1/1`\n\n"
-        "`isodose compare tps.dcm run/dose.dcm --gamma 2/1 --patient ct_folder/`"
+        "`isodose compare tps.dcm run/dose.dcm --gamma 2/1 --patient ct_folder/`\n\n"
+        "`isodose compare pencil_a/ pencil_b/ --along y`"
     )
 )
 def compare(
@@ -271,10 +272,15 @@ def compare(
         str | None,
         typer.Option(help="CT and structures to show.", show_default="that of run A, if it is one"),
     ] = None,
+    along: Annotated[
+        str | None,
+        typer.Option(help="Direction of a single beam (x, y, z, -x, -y, -z): adds R80, fall-off and others."),
+    ] = None,
     out: Out = None,
 ) -> None:
-    """Compare a dose with a reference: gamma, differences, DVH, profiles."""
+    """Compare a dose with a reference: gamma, differences, DVH, profiles, Bragg-peak figures."""
     from isodose.evaluate.comparison import compare as compare_doses
+    from isodose.evaluate.depth_figures import depth_figures
     from isodose.patient.load import load_patient
     from isodose.report import run_folder
     from isodose.report.comparison import write_comparison
@@ -285,17 +291,24 @@ def compare(
     if patient is None and (reference / run_folder.RUN_FILE).exists():
         patient = run_folder.read_record(reference)["inputs"].get("patient")
     person = None if patient is None else load_patient(patient)
-    result = compare_doses(_dose_volume(reference), _dose_volume(evaluation), criteria)
+    doses = _dose_volume(reference), _dose_volume(evaluation)
+    result = compare_doses(*doses, criteria)
+    depth = depth_figures(*doses, *_axis(along)) if along is not None else []
     inputs = {"reference": str(reference), "evaluation": str(evaluation), "patient": patient}
     options = {"gamma": gamma, "local": local, "threshold_percent": threshold}
     numbers = {str(g.criteria): g.pass_rate for g in result.gammas}
     with run_folder.opened(folder):
         labels = (reference.resolve().name, evaluation.resolve().name)
-        page = write_comparison(folder, result, person, labels, {**inputs, **options})
-        outcome = {"gamma_pass_percent": numbers}
+        page = write_comparison(folder, result, person, labels, {**inputs, **options}, depth)
+        outcome = {
+            "gamma_pass_percent": numbers,
+            "depth_dose": {p.name: [p.reference, p.evaluation] for p in depth},
+        }
         run_folder.write_record(folder, "compare", inputs, options, started, [page.name], outcome)
     for name, rate in numbers.items():
         typer.echo(f"gamma {name}: {rate:.2f} % pass")
+    for pair in depth:
+        typer.echo(f"{pair.name}: {pair.reference:.2f} and {pair.evaluation:.2f} {pair.unit}".rstrip())
     typer.echo(f"mean difference above half of the maximum: {result.mean_difference_percent:+.2f} %")
     typer.echo(f"report: {page}")
 
@@ -343,6 +356,8 @@ class _Run:
             run_folder.write_record(
                 folder, self.verb, self.inputs, options, self.started, names, dose.provenance
             )
+            if not dose.provenance.get("partial"):
+                (folder / run_folder.CHECKPOINT_FILE).unlink(missing_ok=True)
         return page
 
 
@@ -381,6 +396,14 @@ def _target(patient: Patient, name: str | None) -> Structure:
     for structure in sorted(patient.targets, key=lambda s: s.role is not Role.PTV):
         return structure
     raise InputError("--target", "nothing", f"one of {', '.join(patient.structures) or '(no structures)'}")
+
+
+def _axis(along: str) -> tuple[str, bool]:
+    """Axis of a direction, and whether it runs towards lower coordinates."""
+    axis = along.removeprefix("-")
+    if axis not in ("x", "y", "z"):
+        raise InputError("--along", repr(along), "x, y, z, -x, -y or -z")
+    return axis, along.startswith("-")
 
 
 def _criteria(text: str, local: bool, threshold: float) -> GammaCriteria:

@@ -45,14 +45,29 @@ class Volume:
         return np.where(self.grid.contains(position), out, np.float32(outside)).astype(np.float32)
 
     def on(self, grid: Grid, outside: float = 0.0) -> Volume:
-        """Same field on another grid, by trilinear interpolation."""
+        """Same field on another grid, by trilinear interpolation.
+
+        Voxels larger than this grid's take the mean over as many points as fit, so that thin parts count.
+        """
         if grid.matches(self.grid):
             return Volume(grid, self.values)
-        z, y, x = grid.axis_mm("z"), grid.axis_mm("y"), grid.axis_mm("x")
+        z, y, x = (_points(grid, self.grid, axis) for axis in "zyx")
         values = np.empty(grid.shape, dtype=np.float32)
         plane = np.empty((y.size, x.size, 3))
-        plane[..., 0], plane[..., 1] = x[None, :], y[:, None]
-        for k, height in enumerate(z):
-            plane[..., 2] = height
-            values[k] = self.sample(plane, outside)
+        plane[..., 0], plane[..., 1] = x.ravel()[None, :], y.ravel()[:, None]
+        for k, heights in enumerate(z):
+            total = np.zeros((y.size, x.size))
+            for height in heights:
+                plane[..., 2] = height
+                total += self.sample(plane, outside)
+            points = total.reshape(*y.shape, *x.shape)
+            values[k] = points.mean(axis=(1, 3)) / heights.size
         return Volume(grid, values)
+
+
+def _points(grid: Grid, source: Grid, axis: str) -> NDArray[np.float64]:
+    """Evenly spaced points ``(voxels, n)`` in every voxel along an axis, about one a voxel of the source."""
+    i = "xyz".index(axis)
+    step = grid.spacing_mm[i]
+    n = max(1, round(step / source.spacing_mm[i]))
+    return grid.axis_mm(axis)[:, None] + step * ((np.arange(n) + 0.5) / n - 0.5)

@@ -120,4 +120,3 @@ def _check_inside(patient: Patient, structure: Structure) -> None:
     if outside > 0.5:
         found = f"a structure of which {100 * outside:.0f} % lies outside {external.name!r}"
         raise InputError(f"target {structure.name!r}", found, "one inside the body")
-

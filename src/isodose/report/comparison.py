@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from isodose.evaluate.comparison import HIGH_DOSE, Comparison
+from isodose.evaluate.depth_figures import FigurePair
 from isodose.evaluate.dvh import Dvh, dvh
 from isodose.evaluate.gamma import Gamma
 from isodose.patient.patient import Patient
@@ -33,6 +34,7 @@ def write_comparison(
     patient: Patient | None = None,
     labels: tuple[str, str] = ("reference", "evaluation"),
     provenance: Mapping[str, Any] | None = None,
+    depth: Sequence[FigurePair] = (),
 ) -> Path:
     """Write ``report.html`` and the figures of a comparison.
 
@@ -48,6 +50,8 @@ def write_comparison(
         Short names of reference and evaluation.
     provenance
         Shown at the end.
+    depth
+        Bragg-peak figures of both, shown below the profiles.
 
     Returns
     -------
@@ -57,6 +61,8 @@ def write_comparison(
     shown = patient or Patient("no patient", _air(comparison.reference))
     pictures = _pictures(shown, comparison, labels)
     tables = {"gamma": _gamma_table(comparison)}
+    if depth:
+        tables["profiles"] = _depth_table(depth, labels)
     if patient is not None:
         histograms = [_histograms(patient, v) for v in (comparison.reference, comparison.evaluation)]
         if histograms[0]:
@@ -213,6 +219,19 @@ def _gamma_table(comparison: Comparison) -> Table:
         for g in comparison.gammas
     )
     return Table(("Criteria", "Pass / %", "Mean", "Largest", "Points"), rows)
+
+
+def _depth_table(depth: Sequence[FigurePair], labels: tuple[str, str]) -> Table:
+    rows = tuple(
+        (
+            f"{p.name} / {p.unit}" if p.unit else p.name,
+            f"{p.reference:.3f}",
+            f"{p.evaluation:.3f}",
+            f"{p.difference:+.3f}",
+        )
+        for p in depth
+    )
+    return Table(("Depth dose", *labels, "Difference"), rows, "Of the dose integrated across the beam.")
 
 
 def _dvh_table(histograms: list[dict[str, Dvh]], labels: tuple[str, str]) -> Table:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +33,10 @@ IMAGE_SUFFIX: dict[str, str] = {"mha": ".mha", "nrrd": ".nrrd", "nifti": ".nii.g
 
 @contextmanager
 def opened(folder: Path, resume: bool = False) -> Iterator[None]:
-    """Make a folder for a run; if the run fails before it wrote anything, the folder goes again.
+    """Make a folder for a run; if the run fails before its ``run.json`` is there, what it wrote goes again.
 
-    An earlier run's folder is accepted, and its results are replaced when the new ones are there.
+    A checkpoint stays. An earlier run's folder is accepted; its results are replaced once the new ones are
+    there.
 
     Parameters
     ----------
@@ -65,9 +67,21 @@ def opened(folder: Path, resume: bool = False) -> Iterator[None]:
         raise OutputError(f"{folder}: no folder for results ({error.strerror})") from error
     try:
         yield
+    except BaseException:
+        if not (folder / RUN_FILE).exists():
+            _remove(entry for entry in folder.iterdir() if entry.name not in {*content, CHECKPOINT_FILE})
+        raise
     finally:
         if not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _remove(entries: Iterable[Path]) -> None:
+    for entry in list(entries):
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def write_results(

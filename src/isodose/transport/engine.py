@@ -62,7 +62,8 @@ class MonteCarlo:
     energy_edges_mev
         Energy bins of spectra in MeV of total kinetic energy; those of the cluster-dose paper by default.
     checkpoint
-        File that holds the running sums when the run is interrupted.
+        File that takes the running sums when the run is interrupted, and every five minutes before; who has
+        kept the result may delete it.
     resume
         Go on from the checkpoint, if it is there.
     progress

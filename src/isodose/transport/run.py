@@ -28,6 +28,8 @@ LARGEST_BATCH = 20_000
 """Histories of a batch where a wanted uncertainty ends the run, so that it is looked at often enough."""
 FEWEST_BATCHES = 8
 """Batches before a wanted uncertainty is believed."""
+CHECKPOINT_SECONDS = 300.0
+"""Time between two checkpoints of a long run, which also survives being killed then."""
 PIECE_SECONDS = 1.0
 """Aimed time between two reports of progress."""
 
@@ -119,19 +121,26 @@ class Run:
         partial = False
         try:
             with ThreadPoolExecutor(len(self.scorers)) as pool:
+                saved = time.perf_counter()
                 while self.sums.batches < self.batches and not self._certain():
                     self._batch(pool, begun)
+                    self.seconds = time.perf_counter() - begun
+                    if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                        self._save(identity)
+                        saved = time.perf_counter()
         except KeyboardInterrupt:
             if self.sums.batches == 0:
                 raise
             partial = self.sums.batches < self.batches and not self._certain()
         self.seconds = time.perf_counter() - begun
-        if partial and path is not None:
-            state = {"budget": self.earlier_budget.tolist(), "seconds": self.seconds}
-            checkpoint.save(path, identity, self.sums, self.spectra, state)
-        elif path is not None:
-            path.unlink(missing_ok=True)
+        if partial:
+            self._save(identity)
         return partial
+
+    def _save(self, identity: str) -> None:
+        if self.options.checkpoint is not None:
+            state = {"budget": self.earlier_budget.tolist(), "seconds": self.seconds}
+            checkpoint.save(self.options.checkpoint, identity, self.sums, self.spectra, state)
 
     def _certain(self) -> bool:
         wanted = self.options.uncertainty
@@ -170,7 +179,8 @@ class Run:
             self.spectra.empty_tables([s.spectrum for s in self.scorers])
             self.spectra.close_batch(self.batch_size)
         self.sums.take(self.parts, self.marks, self.batch_size)
-        self.uncertainty = self.sums.relative_uncertainty()
+        if self.options.uncertainty is not None or self.options.progress is not None:
+            self.uncertainty = self.sums.relative_uncertainty()
 
     def _fit_piece(self, piece: int, seconds: float) -> None:
         """Choose the next piece for the aimed time, and small enough not to fill the spectrum tables."""

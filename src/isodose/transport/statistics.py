@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +40,22 @@ def _take_batch(parts, marks, total, square, cross, pairs, per_history):  # type
             for thread in range(threads):
                 for slot in range(slots):
                     parts[thread, voxel, slot] = 0.0
+
+
+@njit(cache=True)
+def _high_dose_error(total, square, slot, batches):  # type: ignore[no-untyped-def]
+    """Mean relative uncertainty in voxels above half of the largest sum; nan if there is none."""
+    largest = 0.0
+    for voxel in range(total.shape[0]):
+        largest = max(largest, total[voxel, slot])
+    count, added = 0, 0.0
+    for voxel in range(total.shape[0]):
+        if total[voxel, slot] > 0.5 * largest:
+            mean = total[voxel, slot] / batches
+            spread = square[voxel, slot] / batches - mean * mean
+            added += math.sqrt(max(spread, 0.0) / (batches - 1)) / mean
+            count += 1
+    return added / count if count else math.nan
 
 
 @dataclass
@@ -123,13 +140,7 @@ class BatchSums:
         """
         if self.batches < 2:
             return float("nan")
-        energy = self.total[:, self.slots.dose]
-        high = np.flatnonzero(energy > 0.5 * energy.max())
-        if not high.size:
-            return float("nan")
-        mean = energy[high] / self.batches
-        spread = self.square[high, self.slots.dose] / self.batches - mean**2
-        return float(np.mean(np.sqrt(np.maximum(spread, 0.0) / (self.batches - 1)) / mean))
+        return float(_high_dose_error(self.total, self.square, self.slots.dose, self.batches))
 
 
 def ratio_pairs(slots: Slots) -> NDArray[np.int64]:

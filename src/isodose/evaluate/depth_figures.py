@@ -1,13 +1,11 @@
-"""The same figures read off two doses: structures and depth profiles."""
+"""Bragg-peak figures of two doses side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from isodose.evaluate.bragg import DepthProfile, depth_profile
-from isodose.evaluate.dvh import Dvh, dvh
-from isodose.patient.structure import Structure
 from isodose.patient.volume import Volume
 
 
@@ -17,15 +15,12 @@ class FigurePair:
 
     Parameters
     ----------
-    subject
-        Structure, or ``"depth profile"``.
     name, unit
         What was read and its unit.
     reference, evaluation
         The two values; not a number where a dose has no such figure.
     """
 
-    subject: str
     name: str
     unit: str
     reference: float
@@ -36,15 +31,6 @@ class FigurePair:
         """Evaluation minus reference."""
         return self.evaluation - self.reference
 
-
-_DVH_FIGURES: dict[str, Callable[[Dvh], float]] = {
-    "mean": lambda h: h.mean,
-    "D98": lambda h: h.d(98),
-    "D95": lambda h: h.d(95),
-    "D50": lambda h: h.d(50),
-    "D5": lambda h: h.d(5),
-    "D2": lambda h: h.d(2),
-}
 
 _DEPTH_FIGURES: dict[str, tuple[str, Callable[[DepthProfile], float]]] = {
     "peak depth": ("mm", lambda p: p.peak_mm),
@@ -57,25 +43,9 @@ _DEPTH_FIGURES: dict[str, tuple[str, Callable[[DepthProfile], float]]] = {
 }
 
 
-def dvh_figures(reference: Volume, evaluation: Volume, structures: Iterable[Structure]) -> list[FigurePair]:
-    """Mean and D_x of two doses in Gy, structure by structure; empty structures are passed over."""
-    pairs = []
-    for structure in structures:
-        if not structure.contours and structure.is_empty:
-            continue
-        a, b = dvh(reference, structure), dvh(evaluation, structure)
-        pairs += [
-            FigurePair(structure.name, label, "Gy", read(a), read(b)) for label, read in _DVH_FIGURES.items()
-        ]
-    return pairs
-
-
 def depth_figures(
-    reference: Volume, evaluation: Volume, axis: str, *, towards_lower: bool = False
+    reference: Volume, evaluation: Volume, axis: str, towards_lower: bool = False
 ) -> list[FigurePair]:
     """Ranges and fall-off of the integral depth doses of a single beam along an axis of both grids."""
     a, b = (depth_profile(v, axis=axis, towards_lower=towards_lower) for v in (reference, evaluation))
-    return [
-        FigurePair("depth profile", label, unit, read(a), read(b))
-        for label, (unit, read) in _DEPTH_FIGURES.items()
-    ]
+    return [FigurePair(label, unit, read(a), read(b)) for label, (unit, read) in _DEPTH_FIGURES.items()]
