@@ -28,13 +28,12 @@ REPEATS = 3
 def run(
     ion: str, energy: float, histories: int, quantities: tuple[Quantity, ...], threads: int = 1
 ) -> tuple[float, float]:
-    """CPU and wall seconds of a computation, transport only."""
+    """CPU seconds of a whole computation, and wall seconds of its transport."""
     patient = water((100, 200, 100), (1.0, 1.0, 1.0))
     engine = MonteCarlo(histories, seed=2, threads=threads, machine=pencil_machine(ion, [energy], 3.0, 1e-4))
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu = time.process_time()
     dose = engine.compute(patient, pencil_plan(ion, energy), quantities)
-    del dose
-    return time.process_time() - cpu, time.perf_counter() - wall
+    return time.process_time() - cpu, float(dose.provenance["transport_seconds"])
 
 
 def mcsquare_module():  # type: ignore[no-untyped-def]
@@ -86,12 +85,13 @@ def main() -> None:
     run("carbon", 290.0, 500, LETD)
     rates = [20_000 / run("carbon", 290.0, 20_000, LETD)[0] for _ in range(REPEATS)]
     print(f"{1e3 / statistics.median(rates):.4f} ms per history and core (aim: at most 0.5)")
-    print("\ntwo threads against one, 150 MeV protons, dose + LETd, wall time")
-    ratios = []
-    for _ in range(REPEATS):
-        one = run("proton", 150.0, 600_000, LETD, threads=1)[1]
-        ratios.append(one / run("proton", 150.0, 600_000, LETD, threads=2)[1])
-    print(f"speed-up {statistics.median(ratios):.2f} (aim: at least 1.8)")
+    print("\ntwo threads against one, 150 MeV protons, dose + LETd, wall time of the transport")
+    ratios = [
+        run("proton", 150.0, 600_000, LETD, threads=1)[1] / run("proton", 150.0, 600_000, LETD, threads=2)[1]
+        for _ in range(2 * REPEATS + 1)
+    ]
+    low, high = min(ratios), max(ratios)
+    print(f"speed-up {statistics.median(ratios):.2f}, {low:.2f} to {high:.2f} (aim: at least 1.8)")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ def _take_batch(parts, marks, total, square, cross, pairs, per_history):  # type
         if not touched:
             continue
         for voxel in range(block * BLOCK, min((block + 1) * BLOCK, voxels)):
+            scored = False
+            for thread in range(threads):
+                for slot in range(slots):
+                    scored = scored or parts[thread, voxel, slot] != 0.0
+            if not scored:
+                continue
             for slot in range(slots):
                 value = 0.0
                 for thread in range(threads):
