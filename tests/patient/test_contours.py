@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from isodose.errors import InputError, IsodoseWarning
-from isodose.patient.contours import area_mm2, occupancy, planes_of
+from isodose.patient.contour_planes import area_mm2, planes_of
+from isodose.patient.contours import occupancy
 from isodose.patient.grid import Grid
 from isodose.patient.structure import Contour
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 
-from isodose.patient.contours import area_mm2
+from isodose.patient.contour_planes import area_mm2
 from isodose.patient.coverage import polygon_coverage
 
 

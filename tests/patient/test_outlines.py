@@ -7,7 +7,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from isodose.patient.contour_nesting import exclusive_or, holes_by_nesting, joined, keyhole, rings_of
-from isodose.patient.contours import Plane, area_mm2, occupancy, plane_coverage
+from isodose.patient.contour_planes import Plane, area_mm2, plane_coverage
+from isodose.patient.contours import occupancy
 from isodose.patient.grid import Grid
 from isodose.patient.outlines import contours_of, voxel_outlines
 from isodose.patient.structure import Contour

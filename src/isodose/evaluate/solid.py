@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from isodose.patient.contours import Plane, area_mm2, plane_coverage, plane_distance, planes_of
+from isodose.patient.contour_planes import Plane, area_mm2, plane_coverage, plane_distance, planes_of
 from isodose.patient.grid import Grid
 from isodose.patient.structure import Structure
 from isodose.patient.volume import Volume

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isodose.errors import IsodoseWarning
-from isodose.patient.contours import Plane, plane_coverage
+from isodose.patient.contour_planes import Plane, plane_coverage
 from isodose.patient.grid import Grid
 from isodose.patient.outlines import level_outlines
 

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from isodose.patient.contours import area_mm2
+from isodose.patient.contour_planes import area_mm2
 
 TOUCH_MM = 0.01
 """A vertex this close to an outline lies on it."""

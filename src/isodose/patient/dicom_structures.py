@@ -16,7 +16,8 @@ from pydicom.uid import RTStructureSetStorage
 
 from isodose.errors import InputError, IsodoseWarning
 from isodose.patient.contour_nesting import exclusive_or, holes_by_nesting, rings_of
-from isodose.patient.contours import PLANE_TOLERANCE_MM, occupancy, plane_distance
+from isodose.patient.contour_planes import PLANE_TOLERANCE_MM, plane_distance
+from isodose.patient.contours import occupancy
 from isodose.patient.dicom_object import naming, open_dicom, required
 from isodose.patient.grid import Grid
 from isodose.patient.structure import Contour, Role, Structure
