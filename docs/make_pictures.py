@@ -6,17 +6,74 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import isodose
+import numpy as np
+from matplotlib.figure import Figure
 
-KEPT = ("dose", "profiles")
+import isodose
+from isodose.dose.quantity import Quantity
+from isodose.evaluate.normalisation import normalised
+from isodose.patient.grid import Grid
+from isodose.patient.patient import Patient
+from isodose.patient.volume import Volume
+from isodose.plan.plan import Beam, Layer, Plan, Spots
+
+KEPT = ("dose", "dvh", "profiles")
 PICTURES = Path(__file__).parent / "pictures"
 
 
+CLASSES = {
+    "H": ("p", "d", "t"),
+    "He": ("He3", "He4", "He6"),
+    "Li": ("Li",),
+    "Be": ("Be",),
+    "B": ("B8", "B10", "B11"),
+    "C": ("C10", "C11", "C12"),
+}
+
+
 def main() -> None:
+    """Make every picture."""
+    demo()
+    carbon_in_water()
+
+
+def carbon_in_water() -> None:
+    """Depth dose of 290 MeV/u carbon in water, and the fragments that come with it."""
+    grid = Grid((0.0, 0.5, 0.0), (400.0, 1.0, 400.0), (1, 250, 1))
+    patient = Patient("water", Volume(grid, np.zeros(grid.shape)), calibration="phantom")
+    spot = Spots(np.zeros(1), np.zeros(1), np.ones(1))
+    plan = Plan("c", "carbon", "generic_carbon", (Beam("1", 0.0, 0.0, (0, 0, 0), (Layer(290.0, spot),)),))
+    dose = isodose.compute_dose(patient, plan, ["letd", "current"], histories=40_000)
+    spectrum = dose.spectra[Quantity.CURRENT]
+    current = spectrum.per_class(grid.size)
+    depth = grid.axis_mm("y")
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    curve = dose.values[Quantity.DOSE][0, :, 0]
+    left.plot(depth, curve / curve[0], color="#1f4e9e", label="dose")
+    left.set(xlabel="Depth / mm", ylabel="Dose relative to the entrance", xlim=(0, 250), ylim=(0, None))
+    letd = left.twinx()
+    letd.plot(depth, dose.values[Quantity.LETD][0, :, 0], color="#c23b22", lw=1.0, label="LETd")
+    letd.set(ylabel="LETd / (keV/um)", yscale="log")
+    for name, classes in CLASSES.items():
+        number = current[:, [spectrum.classes.index(c) for c in classes]].sum(axis=1)
+        right.plot(depth, number, label=name)
+    right.set(
+        xlabel="Depth / mm", ylabel="Particles per primary", yscale="log", xlim=(0, 250), ylim=(1e-3, 2)
+    )
+    right.legend(ncols=3, frameon=False, fontsize=8)
+    for axis in (left, right):
+        axis.spines[["top"]].set_visible(False)
+    figure.suptitle("Carbon, 290 MeV/u, in water", fontsize=10)
+    figure.savefig(PICTURES / "carbon.png", dpi=130)
+
+
+def demo() -> None:
     """Compute the demo's plan with its own settings and keep some of the report's figures."""
     patient = isodose.builtin_patient("head", spacing_mm=3.0)
     plan = isodose.simple_plan(patient, "PTV", "carbon", gantry_angles=(90.0, 270.0), prescription_gy=2.0)
     dose = isodose.compute_dose(patient, plan, ["letd"], histories=1_000_000)
+    plan, dose = normalised(plan, dose, patient.structure("PTV"), 2.0)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         isodose.write_report(folder, patient, plan, dose)

@@ -39,9 +39,9 @@ class Volume:
         Within half a voxel of the outer faces the value of the nearest voxel holds.
         """
         position = np.asarray(position_mm, dtype=np.float64)
-        index = self.grid.index(position)
-        coordinates = np.moveaxis(index, -1, 0)
-        out = map_coordinates(self.values, coordinates, order=1, mode="nearest", output=np.float32)
+        index = self.grid.index(position).reshape(-1, 3).T
+        out = map_coordinates(self.values, index, order=1, mode="nearest", output=np.float32)
+        out = out.reshape(position.shape[:-1])
         return np.where(self.grid.contains(position), out, np.float32(outside)).astype(np.float32)
 
     def on(self, grid: Grid, outside: float = 0.0) -> Volume:
