@@ -62,6 +62,8 @@ def carbon_in_water() -> None:
         xlabel="Depth / mm", ylabel="Particles per primary", yscale="log", xlim=(0, 250), ylim=(1e-3, 2)
     )
     right.legend(ncols=3, frameon=False, fontsize=8)
+    left.yaxis.label.set_color("#1f4e9e")
+    letd.yaxis.label.set_color("#c23b22")
     for axis in (left, right):
         axis.spines[["top"]].set_visible(False)
     figure.suptitle("Carbon, 290 MeV/u, in water", fontsize=10)
