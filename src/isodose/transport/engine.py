@@ -73,7 +73,7 @@ class MonteCarlo:
     -----
     Valid for p to O-16 from 1 to 430 MeV/u (protons to 250 MeV at least) in matter from air to bone. Delta
     electrons deposit where they are set free; neutrons and photons are not transported (a few per mille of
-    the dose).
+    the dose). The dose of voxels below 0.01 g/cm3 (air) is given as 0.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class MonteCarlo:
             "relative_uncertainty": run.sums.relative_uncertainty(),
             "mean_energy_mev_per_primary": mean,
             "processor": platform.processor() or platform.machine(),
-            "models": "delta electrons local; neutrons and photons not transported",
+            "models": "delta electrons local; neutrons and photons not transported; no dose given to air",
         }
 
 

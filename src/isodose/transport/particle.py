@@ -108,8 +108,8 @@ def hard_turn(ux, uy, uz, cosine, part):  # type: ignore[no-untyped-def]
     )
 
 
-# One long function on purpose: handing the tables to a second one at every step makes numba count references of
-# every array in them, which was measured to cost a factor of four.
+# One long function on purpose: handing the tables to a second one at every step makes numba count references
+# of every array in them, which was measured to cost a factor of four.
 @njit(cache=True, error_model="numpy", fastmath=True)
 def transport_particle(state, species, depth, geometry, tables, scorer, forward, stream, budget):  # type: ignore[no-untyped-def]
     """Follow a particle until it stops, leaves the box or reacts.

@@ -22,7 +22,7 @@ from isodose.transport.spectrum_sums import FULL, TABLE_SIZE, SpectrumSums, spec
 from isodose.transport.statistics import BatchSums
 from isodose.transport.tables import Tables
 
-BATCHES = 32
+BATCHES = 20
 """Batches that a run of a given number of histories is cut into; their spread gives the uncertainty."""
 LARGEST_BATCH = 20_000
 """Histories of a batch where a wanted uncertainty ends the run, so that it is looked at often enough."""
