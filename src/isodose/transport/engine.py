@@ -73,7 +73,7 @@ class MonteCarlo:
     -----
     Valid for p to O-16 from 1 to 430 MeV/u (protons to 250 MeV at least) in matter from air to bone. Delta
     electrons deposit where they are set free; neutrons and photons are not transported (a few per mille of
-    the dose). The dose of voxels below 0.01 g/cm3 (air) is given as 0.
+    the dose). Outside the external contour, where there is one, is air, and its dose is given as 0.
     """
 
     def __init__(
@@ -150,7 +150,8 @@ class MonteCarlo:
             self.options.spectrum_margin_mm,
         )
         partial = run.go(identity)
-        values, uncertainty = dose_values(run.sums, quantities, grid, box.density, plan.particles)
+        body = _inside(patient, grid)
+        values, uncertainty = dose_values(run.sums, quantities, grid, box.density, body, plan.particles)
         spectra = {q: run.spectra.result() for q in quantities if q in _SPECTRA} if run.spectra else {}
         provenance = self._provenance(plan, machine, run, partial, time.perf_counter() - started)
         return Dose(grid, values, uncertainty, spectra, provenance)
@@ -196,7 +197,7 @@ class MonteCarlo:
             "relative_uncertainty": run.sums.relative_uncertainty(),
             "mean_energy_mev_per_primary": mean,
             "processor": platform.processor() or platform.machine(),
-            "models": "delta electrons local; neutrons and photons not transported; no dose given to air",
+            "models": "delta electrons local; neutrons and photons not transported; no dose outside the body",
         }
 
 
@@ -220,6 +221,16 @@ def _body(patient: Patient) -> Volume:
         return patient.ct
     outside = patient.external.occupancy <= 0.0
     return Volume(patient.grid, np.where(outside, np.float32(_AIR_HU), patient.ct.values))
+
+
+def _inside(patient: Patient, grid: Grid) -> NDArray[np.bool_]:
+    """Voxels of a grid that the external contour touches (flat); all of them where there is none."""
+    if patient.external is None:
+        return np.ones(grid.size, dtype=np.bool_)
+    touched: NDArray[np.bool_] = (
+        Volume(patient.grid, patient.external.occupancy).on(grid).values.ravel() > 0.0
+    )
+    return touched
 
 
 _SPECTRA = {Quantity.TRACK_LENGTH: TRACK_LENGTH, Quantity.CURRENT: CURRENT}

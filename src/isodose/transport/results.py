@@ -20,10 +20,6 @@ _VOXEL_QUANTITIES = (
     Quantity.LETT,
     Quantity.FLUENCE,
 )
-THINNEST_G_CM3 = 0.01
-"""Dose is given from this density up, between air and lung: the few histories that cross a voxel of air would
-make a dose of it that outshines the target and means nothing. Its energy stays in the budget."""
-
 _CHUNK = 1 << 20  # voxels converted at a time, to keep the float64 in between small
 
 
@@ -32,6 +28,7 @@ def dose_values(
     quantities: Collection[Quantity],
     grid: Grid,
     density: NDArray[np.float32],
+    body: NDArray[np.bool_],
     particles: float,
 ) -> tuple[Arrays, Arrays]:
     """Values and standard uncertainties of voxel quantities.
@@ -44,6 +41,9 @@ def dose_values(
         Which to give; spectra are not among them. The dose always is.
     grid, density
         Voxels, and their density in g/cm3 (flat).
+    body
+        Voxels of the patient (flat). Outside, dose is given as 0, since the few histories that cross a voxel
+        of air would make a dose of it that outshines the target and means nothing.
     particles
         Number of particles per fraction.
     """
@@ -55,7 +55,7 @@ def dose_values(
     for begin in range(0, size, _CHUNK):
         part = slice(begin, min(begin + _CHUNK, size))
         mass = density[part].astype(np.float64) * grid.voxel_volume_cm3
-        to_dose = np.where(density[part] >= THINNEST_G_CM3, particles * GY_PER_MEV_PER_G / mass, 0.0)
+        to_dose = np.where(body[part], particles * GY_PER_MEV_PER_G / mass, 0.0)
         for quantity, value in values.items():
             if quantity is Quantity.LETD:
                 mean, error = sums.ratio(slots.let_weighted, slots.let_energy, part)
