@@ -43,9 +43,6 @@ PROTON_MAXIMUM_MEV = float(_GRID_MEV[len(_PROTON) - 1])
 ALPHA_MAXIMUM_MEV = float(_GRID_MEV[len(_ALPHA) - 1])
 """Upper end of the alpha table, MeV."""
 
-CARBON_MAXIMUM_MEV = float(_GRID_MEV[-1])
-"""Upper end of the carbon table, MeV."""
-
 
 class _LogTable:
     """A positive function of energy, splined in logarithms."""

@@ -79,10 +79,8 @@ class Run:
         tables_of = [spectrum_table(kind, options.energy_edges_mev, region) for _ in range(threads)]
         self.scorers = [Scorer(slots, self.parts[t], self.marks[t], tables_of[t]) for t in range(threads)]
         nothing = Slots(0, -1, -1, -1, -1, -1, 1)
-        self.idle = Scorer(
-            nothing, np.zeros((1, 1)), token, spectrum_table(0, options.energy_edges_mev, token)
-        )
-        self.idles = [self.idle._replace(sums=np.zeros((1, 1))) for _ in range(threads)]
+        unscored = spectrum_table(0, options.energy_edges_mev, token)
+        self.idles = [Scorer(nothing, np.zeros((1, 1)), token, unscored) for _ in range(threads)]
         self.budgets = np.zeros((threads, BUDGET))
         self.earlier_budget = np.zeros(BUDGET)
         self.stop = np.zeros(1, dtype=np.uint8)
