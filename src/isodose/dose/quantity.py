@@ -10,6 +10,9 @@ class Quantity(Enum):
 
     DOSE = ("dose", "Gy", "Dose")
     DOSE_TO_WATER = ("dose_to_water", "Gy", "Dose to water")
+    RBE_DOSE = ("rbe_dose", "Gy (RBE)", "RBE-weighted dose")
+    ALPHA = ("alpha", "1/Gy", "Alpha, dose-averaged")
+    SQRT_BETA = ("sqrt_beta", "1/Gy", "Square root of beta, dose-averaged")
     LETD = ("letd", "keV/um", "LET, dose-averaged")
     LETT = ("lett", "keV/um", "LET, track-averaged")
     FLUENCE = ("fluence", "1/mm2", "Fluence")

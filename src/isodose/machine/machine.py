@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.errors import InputError
+from isodose.machine.base_data import BaseData
 
 _ENERGY_TOLERANCE_MEV_U = 1e-3
 """Energies this close to a bound or to a member of the energy list are taken as equal (rounding of files)."""
@@ -94,6 +95,8 @@ class Machine:
         Range shifters.
     snouts
         Identifiers of the snouts.
+    base_data
+        Pencil beams in water by energy, if the machine has been commissioned.
     """
 
     name: str
@@ -106,6 +109,7 @@ class Machine:
     nozzle_distance_mm: float
     shifters: tuple[Shifter, ...] = ()
     snouts: tuple[str, ...] = ()
+    base_data: BaseData | None = None
 
     def check_energy(self, energy_mev_u: float, field: str = "energy_mev_u") -> None:
         """Refuse an energy that the machine does not have.

@@ -18,10 +18,10 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
+from isodose.patient.body import AIR_HU, body_ct, inside_body
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
-from isodose.patient.volume import Volume
 from isodose.plan.plan import Plan
 from isodose.plan.plan_check import check_plan
 from isodose.transport import checkpoint
@@ -127,7 +127,7 @@ class MonteCarlo:
         check_energies(plan)
         calibration = self.calibration or calibration_of(patient.calibration)
         grid = self._grid(patient)
-        tissue = calibration.tissue(_body(patient).on(grid, outside=_AIR_HU))
+        tissue = calibration.tissue(body_ct(patient).on(grid, outside=AIR_HU))
         tables, rows, row_of = transport_tables(
             (*tissue.materials, *shifter_materials(plan)), tissue.material
         )
@@ -150,7 +150,7 @@ class MonteCarlo:
             self.options.spectrum_margin_mm,
         )
         partial = run.go(identity)
-        body = _inside(patient, grid)
+        body = inside_body(patient, grid).ravel()
         values, uncertainty = dose_values(run.sums, quantities, grid, box.density, body, plan.particles)
         spectra = {q: run.spectra.result() for q in quantities if q in _SPECTRA} if run.spectra else {}
         provenance = self._provenance(plan, machine, run, partial, time.perf_counter() - started)
@@ -205,7 +205,6 @@ MOST_VOXELS = 400_000_000
 """Beyond this no dose is computed."""
 _BYTES_PER_VOXEL = 8 + 4 + 4 + 4 + 1  # sum and sum of squares of the dose, HU, density, material
 
-_AIR_HU = -1000.0
 DEFAULT_HISTORIES = 1_000_000
 
 
@@ -213,24 +212,6 @@ def _histories(histories: int | None, uncertainty: float | None) -> int:
     if histories is not None:
         return histories
     return DEFAULT_HISTORIES if uncertainty is None else MOST_HISTORIES
-
-
-def _body(patient: Patient) -> Volume:
-    """CT with air outside the external contour, where there is one: couch and clothes are not the patient."""
-    if patient.external is None:
-        return patient.ct
-    outside = patient.external.occupancy <= 0.0
-    return Volume(patient.grid, np.where(outside, np.float32(_AIR_HU), patient.ct.values))
-
-
-def _inside(patient: Patient, grid: Grid) -> NDArray[np.bool_]:
-    """Voxels of a grid that the external contour touches (flat); all of them where there is none."""
-    if patient.external is None:
-        return np.ones(grid.size, dtype=np.bool_)
-    touched: NDArray[np.bool_] = (
-        Volume(patient.grid, patient.external.occupancy).on(grid).values.ravel() > 0.0
-    )
-    return touched
 
 
 _SPECTRA = {Quantity.TRACK_LENGTH: TRACK_LENGTH, Quantity.CURRENT: CURRENT}

@@ -1,0 +1,1 @@
+"""Commissioning: base data of machines from Monte Carlo - simulate, fit, validate."""

@@ -1,0 +1,1 @@
+"""The pencil-beam engine: rays, fluence superposition and its adjoint, influence matrices."""

@@ -1,0 +1,98 @@
+"""Base data of a beam's layers on one lattice of depths, as the kernels stream through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.machine.base_data import DepthWeighting, PencilKernel
+from isodose.pencilbeam import spreading
+
+STEP_MM = 0.25
+"""Distance of tabulated depths."""
+AMPLITUDE, VARIANCE, GAIN, FIRST_CHANNEL = 0, 1, 2, 3
+"""Columns: dose of a Gaussian (MeV cm2/g per particle), its variance in water (mm2), what excess variance is
+multiplied by, and then one factor a channel, as LETd, which the dose is weighted with."""
+_GAIN_AT = 0.75
+_WIDEST_GAIN = 50.0
+_NODE_MM = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerTables:
+    """Layers by ascending range.
+
+    Parameters
+    ----------
+    table
+        float32 ``(depths, layers, gaussians, 3 + channels)``.
+    first_layer
+        First layer that still gives dose, by row of ``table``, int32 ``(depths,)``.
+    nodes_mm
+        Ranges for which excess variances are needed, ascending, ``(m,)``.
+    node
+        Which of them each layer takes, int32 ``(layers,)``.
+    """
+
+    table: NDArray[np.float32]
+    first_layer: NDArray[np.int32]
+    nodes_mm: NDArray[np.float64]
+    node: NDArray[np.int32]
+
+
+def layer_tables(
+    kernels: Sequence[PencilKernel],
+    power: NDArray[np.float64],
+    channels: Sequence[NDArray[np.float64] | None | DepthWeighting] = (),
+) -> LayerTables:
+    """Tables of kernels that are sorted by ascending range.
+
+    Parameters
+    ----------
+    kernels
+        Of the layers.
+    power
+        Scattering power of water, of `isodose.pencilbeam.spreading.scattering_power`.
+    channels
+        For each further quantity its averages along the beam; None stands for the kernels' own LETd.
+    """
+    ranges = np.array([k.range_mm for k in kernels])
+    nodes = np.unique(np.append(np.arange(ranges[0], ranges[-1], _NODE_MM)[1:], ranges[-1]))
+    node = np.searchsorted(nodes, ranges - 1e-9).astype(np.int32)
+    count = int(max(k.depth_mm[-1] for k in kernels) / STEP_MM) + 2
+    depths = STEP_MM * np.arange(count)
+    gaussians = kernels[0].gaussians
+    table = np.zeros((count, len(kernels), gaussians, FIRST_CHANNEL + len(channels)), dtype=np.float32)
+    ends = np.zeros(len(kernels), dtype=np.int64)
+    for i, kernel in enumerate(kernels):
+        dose = np.interp(depths, kernel.depth_mm, kernel.dose, right=0.0)
+        seen = np.flatnonzero(dose > 1e-4 * kernel.dose.max())
+        ends[i] = int(seen[-1]) + 1
+        water = spreading.water_variance(power, float(nodes[node[i]]))
+        at = _GAIN_AT * kernel.range_mm
+        core = float(np.interp(at, kernel.depth_mm, kernel.sigma_mm[:, 0])) ** 2
+        gain = core / float(np.interp(at, spreading.STEP_MM * np.arange(water.size), water))
+        first = np.interp(depths, kernel.depth_mm, kernel.sigma_mm[:, 0] ** 2)
+        for g in range(gaussians):
+            columns = table[:, i, g]
+            variance = np.interp(depths, kernel.depth_mm, kernel.sigma_mm[:, g] ** 2)
+            columns[:, AMPLITUDE] = dose * np.interp(depths, kernel.depth_mm, kernel.weight[:, g])
+            columns[:, VARIANCE] = variance
+            columns[:, GAIN] = gain * np.clip(variance / np.maximum(first, 1e-6), 1.0, _WIDEST_GAIN)
+            for c, channel in enumerate(channels):
+                columns[:, FIRST_CHANNEL + c] = _along(channel, kernel, depths, g)
+    last = np.maximum.accumulate(ends)
+    first_layer = np.searchsorted(last, np.arange(count), side="right").astype(np.int32)
+    return LayerTables(table, first_layer, nodes, node)
+
+
+def _along(
+    channel: NDArray[np.float64] | None | DepthWeighting, kernel: PencilKernel, depths: NDArray[np.float64], g: int
+) -> NDArray[np.float64]:
+    if isinstance(channel, DepthWeighting):
+        return channel.at(kernel.energy_mev_u, depths / kernel.range_mm)
+    letd = kernel.letd if kernel.letd is not None else np.zeros_like(kernel.sigma_mm)
+    return np.asarray(np.interp(depths, kernel.depth_mm, letd[:, g]))

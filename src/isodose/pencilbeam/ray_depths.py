@@ -1,0 +1,129 @@
+"""Water-equivalent depth and scattering along every ray of a fan, plane by plane.
+
+A ray is followed from voxel face to voxel face (Amanatides and Woo, Eurographics 1987), so its path in every voxel is
+exact whatever the distance of planes.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isodose.patient.grid import Grid
+from isodose.pencilbeam.fan import Fan
+from isodose.pencilbeam.media import Media
+from isodose.pencilbeam.threads import over_chunks
+
+
+def slabs_of(
+    fan: Fan, rays: NDArray[np.int64], rows: NDArray[np.int16], grid: Grid, media: Media, threads: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean relative stopping and scattering of each ray between its planes.
+
+    Parameters
+    ----------
+    fan, rays
+        Rays by flat index.
+    rows
+        Rows of `media` per voxel, ``[z, y, x]``.
+    grid
+        Grid of the CT.
+    media
+        Properties of the rows.
+    threads
+        Number of threads.
+
+    Returns
+    -------
+    tuple
+        Stopping and scattering relative to water, float32 ``(rays, planes)``; a slab reaches half a plane spacing to
+        both sides. Outside the CT they are 0.
+    """
+    u, v = fan.rays_mm(rays)
+    stopping = np.zeros((rays.size, fan.planes), dtype=np.float32)
+    scattering = np.zeros_like(stopping)
+    first = fan.first_plane_mm - 0.5 * fan.plane_spacing_mm
+    lower, spacing = np.asarray(grid.lower_mm), np.asarray(grid.spacing_mm)
+
+    def work(begin: int, end: int) -> None:
+        _slabs(
+            fan.frame, fan.source_distance_mm, u[begin:end], v[begin:end], first, fan.plane_spacing_mm, rows, lower,
+            spacing, media.stopping, media.scattering, stopping[begin:end], scattering[begin:end],
+        )  # fmt: skip
+
+    over_chunks(work, rays.size, threads)
+    return stopping, scattering
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _slabs(
+    frame, distance, u, v, first, step, rows, lower, spacing, stopping_of, scattering_of, stopping, scattering
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    planes = stopping.shape[1]
+    size = (rows.shape[2], rows.shape[1], rows.shape[0])
+    start, slope = np.empty(3), np.empty(3)
+    cell, sign = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
+    to_face, per_cell = np.empty(3), np.empty(3)
+    last_edge = first + planes * step
+    for ray in range(u.size):
+        low, high = first, last_edge
+        for i in range(3):
+            # Coordinates in voxels from the lower corner, linear in the position along the beam.
+            a = frame[3, i] + u[ray] * frame[0, i] + v[ray] * frame[1, i]
+            b = frame[2, i] + u[ray] / distance[0] * frame[0, i] + v[ray] / distance[1] * frame[1, i]
+            start[i], slope[i] = (a - lower[i]) / spacing[i], b / spacing[i]
+            if abs(slope[i]) < 1e-12:
+                if start[i] < 0.0 or start[i] >= size[i]:
+                    high = low - 1.0
+                continue
+            one, two = -start[i] / slope[i], (size[i] - start[i]) / slope[i]
+            low, high = max(low, min(one, two)), min(high, max(one, two))
+        if not low < high:
+            continue
+        for i in range(3):
+            at = start[i] + low * slope[i]
+            if slope[i] > 1e-12:
+                sign[i] = 1
+                cell[i] = min(max(math.floor(at + 1e-9), 0), size[i] - 1)
+                to_face[i], per_cell[i] = (cell[i] + 1 - start[i]) / slope[i], 1.0 / slope[i]
+            elif slope[i] < -1e-12:
+                sign[i] = -1
+                cell[i] = min(max(math.ceil(at - 1e-9) - 1, 0), size[i] - 1)
+                to_face[i], per_cell[i] = (cell[i] - start[i]) / slope[i], -1.0 / slope[i]
+            else:
+                sign[i] = 0
+                cell[i] = min(max(math.floor(at), 0), size[i] - 1)
+                to_face[i], per_cell[i] = math.inf, math.inf
+        plane = min(int((low - first) / step), planes - 1)
+        here = low
+        while here < high - 1e-9:
+            axis = 0
+            if to_face[1] < to_face[axis]:
+                axis = 1
+            if to_face[2] < to_face[axis]:
+                axis = 2
+            row = rows[cell[2], cell[1], cell[0]]
+            end = min(to_face[axis], high)
+            while end > here:
+                edge = first + (plane + 1) * step
+                until = min(end, edge)
+                part = max(until - here, 0.0) / step
+                stopping[ray, plane] += part * stopping_of[row]
+                scattering[ray, plane] += part * scattering_of[row]
+                here = until
+                if until >= edge:
+                    plane += 1
+                    if plane >= planes:
+                        break
+                if until >= end:
+                    break
+            if plane >= planes:
+                break
+            here = end
+            cell[axis] += sign[axis]
+            to_face[axis] += per_cell[axis]
+            if cell[axis] < 0 or cell[axis] >= size[axis]:
+                break

@@ -1,0 +1,71 @@
+"""Size of a layer's spots in air along the beam, split into a fluence map and what is added behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.machine.machine import Machine
+from isodose.plan.plan import Layer
+
+_POINTS = 33
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpotOptics:
+    """Spots of a layer in air.
+
+    The fluence map takes the smallest size that the spot has, seen from the source, in the patient; the kernels add
+    the rest on each plane, so that a beam may converge or diverge.
+
+    Parameters
+    ----------
+    sigma_mm, divergence_rad, correlation
+        Gaussian phase space on the isocentre plane, x and y, as in `isodose.machine.machine.BeamOptics`.
+    source_distance_mm
+        Virtual sources.
+    map_sigma_mm
+        Standard deviation of the fluence map on the isocentre plane, x and y.
+    """
+
+    sigma_mm: tuple[float, float]
+    divergence_rad: tuple[float, float]
+    correlation: tuple[float, float]
+    source_distance_mm: tuple[float, float]
+    map_sigma_mm: tuple[float, float]
+
+    def beyond_map(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variance in mm2 beyond the map's on planes along the beam, mean of x and y."""
+        parts = [
+            np.maximum(_variance(self, i, plane_mm) - (self.map_sigma_mm[i] * _scale(self, i, plane_mm)) ** 2, 0.0)
+            for i in (0, 1)
+        ]
+        return np.asarray(0.5 * (parts[0] + parts[1]))
+
+
+def spot_optics(machine: Machine, layer: Layer, reach_mm: tuple[float, float]) -> SpotOptics:
+    """Optics of a layer over a stretch along the beam, from the isocentre."""
+    energy = layer.energy_mev_u
+    raw = SpotOptics(
+        machine.spot_sigma_mm(energy),
+        machine.divergence_rad(energy),
+        machine.correlation(energy),
+        machine.source_distance_mm,
+        (0.0, 0.0),
+    )
+    planes = np.linspace(*reach_mm, _POINTS)
+    smallest = [float(np.sqrt((_variance(raw, i, planes) / _scale(raw, i, planes) ** 2).min())) for i in (0, 1)]
+    return SpotOptics(
+        raw.sigma_mm, raw.divergence_rad, raw.correlation, raw.source_distance_mm, (smallest[0], smallest[1])
+    )
+
+
+def _variance(optics: SpotOptics, i: int, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    sigma, angle = optics.sigma_mm[i], optics.divergence_rad[i]
+    return np.asarray(sigma**2 + 2.0 * optics.correlation[i] * sigma * angle * plane_mm + (angle * plane_mm) ** 2)
+
+
+def _scale(optics: SpotOptics, i: int, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1.0 + plane_mm / optics.source_distance_mm[i])
