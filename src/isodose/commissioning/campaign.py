@@ -1,4 +1,4 @@
-"""The simulations that a machine's base data need, one file an energy, so that a run that was cut off goes on."""
+"""The simulations of a machine's base data: one file an energy, so that a run that was cut off goes on."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Campaign:
     def __post_init__(self) -> None:
         if not 2 <= self.energies <= 1000:
             raise InputError("energies", self.energies, "2 to 1000")
-        if self.histories is not None and not 100 <= self.histories:
+        if self.histories is not None and not self.histories >= 100:
             raise InputError("histories", self.histories, "at least 100")
 
     @property
@@ -61,7 +61,8 @@ class Campaign:
     def energies_mev_u(self) -> NDArray[np.float64]:
         """Energies from the machine's lowest to its highest, at even distances in range."""
         ends = np.array(self.machine.energy_range_mev_u)
-        ranges = np.linspace(*range_mm(self.machine.ion, ends), self.energies)
+        low, high = (float(r) for r in range_mm(self.machine.ion, ends))
+        ranges = np.linspace(low, high, self.energies)
         inner = np.round(energy_for_range(self.machine.ion, ranges[1:-1]), 2)
         return np.concatenate([ends[:1], inner, ends[1:]])
 
@@ -73,7 +74,9 @@ class Campaign:
         for i, energy in enumerate(energies):
             path = self._path(i, float(energy))
             if not path.exists():
-                simulate(self.machine, float(energy), self.particles, self.seed + 1000 * i, self.threads).write(path)
+                simulate(
+                    self.machine, float(energy), self.particles, self.seed + 1000 * i, self.threads
+                ).write(path)
             results.append(read_simulation(path))
             if progress is not None:
                 progress(i + 1, len(energies))
@@ -82,6 +85,8 @@ class Campaign:
     def _path(self, index: int, energy_mev_u: float) -> Path:
         """File of one energy, whose name holds what decides its content."""
         spread = self.machine.energy_spread_percent(energy_mev_u)
-        content = f"{self.machine.ion} {energy_mev_u:.4f} {spread:.5f} {self.particles} {self.seed + 1000 * index}"
+        content = (
+            f"{self.machine.ion} {energy_mev_u:.4f} {spread:.5f} {self.particles} {self.seed + 1000 * index}"
+        )
         digest = hashlib.sha256(content.encode()).hexdigest()[:10]
         return self.folder / f"{self.machine.ion}_{energy_mev_u:07.2f}_{digest}.npz"

@@ -13,11 +13,21 @@ from isodose.commissioning.simulation import Simulation
 from isodose.machine.base_data import PencilKernel
 
 _DEPTHS = np.concatenate(
-    [np.arange(0.0, 0.9, 0.01), np.arange(0.9, 1.08, 0.00125), np.arange(1.08, 1.2, 0.01), np.arange(1.2, 1.7, 0.02)]
+    [
+        np.arange(0.0, 0.9, 0.01),
+        np.arange(0.9, 1.08, 0.00125),
+        np.arange(1.08, 1.2, 0.01),
+        np.arange(1.2, 1.7, 0.02),
+    ]
 )
 """Depths of kernels, as parts of the range."""
 _NODES = np.concatenate(
-    [[0.01, 0.03, 0.06], np.arange(0.1, 0.9, 0.05), np.arange(0.9, 1.03, 0.01), [1.04, 1.06, 1.1, 1.2, 1.35, 1.5, 1.65]]
+    [
+        [0.01, 0.03, 0.06],
+        np.arange(0.1, 0.9, 0.05),
+        np.arange(0.9, 1.03, 0.01),
+        [1.04, 1.06, 1.1, 1.2, 1.35, 1.5, 1.65],
+    ]
 )
 """Depths at which lateral profiles are fitted."""
 _WORST_ERROR = 0.05
@@ -56,7 +66,8 @@ def fit_kernel(simulation: Simulation, gaussians: int = 3) -> PencilKernel:
 def smoothed(kernels: Sequence[PencilKernel]) -> tuple[PencilKernel, ...]:
     """Kernels whose lateral columns are averaged with those of the neighbouring energies, 1 : 2 : 1.
 
-    At equal parts of the range they change little from one energy to the next, and the scatter of single fits does.
+    At equal parts of the range they change little from one energy to the next, and the scatter of single fits
+    does.
     """
     result = []
     for i, kernel in enumerate(kernels):

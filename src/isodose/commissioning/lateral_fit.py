@@ -11,7 +11,8 @@ from scipy.special import erf
 
 _NARROWEST_MM = 0.05
 _MODEL_ERROR = 0.02
-"""Relative error granted to the model in every bin, so that the tails count although the core knows better."""
+"""Relative error granted to the model in every bin, so that the tails count although the core knows
+better."""
 _FLOOR = 3e-6
 """Absolute error granted, as a part of the whole in a bin."""
 
@@ -56,7 +57,11 @@ def fit_profile(
     ratios = np.maximum(start.sigma_mm[1:] / start.sigma_mm[:-1], 1.2)
     weights = np.clip(start.weight, 1e-5, 1.0)
     begin = np.concatenate(
-        [np.log([max(start.sigma_mm[0], 2 * _NARROWEST_MM)]), np.log(ratios), np.log(weights[1:] / weights[0])]
+        [
+            np.log([max(start.sigma_mm[0], 2 * _NARROWEST_MM)]),
+            np.log(ratios),
+            np.log(weights[1:] / weights[0]),
+        ]
     )
     low = np.concatenate([[np.log(_NARROWEST_MM)], np.full(k - 1, np.log(1.15)), np.full(k - 1, -14.0)])
     high = np.concatenate([[np.log(60.0)], np.full(k - 1, np.log(40.0)), np.full(k - 1, 3.0)])
@@ -90,12 +95,15 @@ def property_of_gaussians(
     mean
         Average over the whole profile, which is kept.
     """
-    scale = 1.0 / np.sqrt(np.square(error) * mean**2 + np.square(_MODEL_ERROR * weighted) + (_FLOOR * mean) ** 2)
+    scale = 1.0 / np.sqrt(
+        np.square(error) * mean**2 + np.square(_MODEL_ERROR * weighted) + (_FLOOR * mean) ** 2
+    )
     columns = _bins(edges_mm, fit.sigma_mm) * fit.weight
     # A weak pull to the mean decides where a Gaussian is too faint to tell.
     pull = np.diag(np.full(fit.weight.size, 0.3 / mean))
     values, _ = nnls(
-        np.vstack([columns * scale[:, None], pull]), np.concatenate([weighted * scale, np.full(fit.weight.size, 0.3)])
+        np.vstack([columns * scale[:, None], pull]),
+        np.concatenate([weighted * scale, np.full(fit.weight.size, 0.3)]),
     )
     values = np.clip(values, 0.2 * mean, 5.0 * mean)
     return np.asarray(values * mean / (values @ fit.weight))

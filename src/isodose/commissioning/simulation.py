@@ -37,8 +37,8 @@ class Simulation:
     spacing_mm
         Depth and lateral width of the bins.
     dose
-        Dose summed over one lateral direction, MeV cm2/g per mm, ``(depth, lateral)`` float32; the beam enters in
-        the middle of the middle bin.
+        Dose summed over one lateral direction, MeV cm2/g per mm, ``(depth, lateral)`` float32; the beam
+        enters in the middle of the middle bin.
     error
         Its standard uncertainty.
     letd
@@ -64,9 +64,8 @@ class Simulation:
     def write(self, path: Path) -> None:
         """Write to an ``.npz``, beside and then renamed."""
         with atomic_path(path) as beside, beside.open("wb") as stream:
-            np.savez_compressed(
-                stream, **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__}
-            )
+            arrays = {name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__}
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def read_simulation(path: Path) -> Simulation:
@@ -147,6 +146,10 @@ def simulate(
 
 def _water(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Patient:
     """Water with its surface at y = 0 and its middle at x = z = 0."""
-    origin = (-(shape[2] - 1) * spacing_mm[0] / 2.0, spacing_mm[1] / 2.0, -(shape[0] - 1) * spacing_mm[2] / 2.0)
+    origin = (
+        -(shape[2] - 1) * spacing_mm[0] / 2.0,
+        spacing_mm[1] / 2.0,
+        -(shape[0] - 1) * spacing_mm[2] / 2.0,
+    )
     hu = np.zeros(shape, dtype=np.float32)
     return Patient("water", Volume(Grid(origin, spacing_mm, shape), hu), calibration="phantom")

@@ -13,6 +13,7 @@ from isodose.errors import InputError
 
 _SAME_ENERGY = 1e-3
 """Energies in MeV/u this close are the same (rounding of files)."""
+_ROUNDING = 1e-9
 _WEIGHT_TOLERANCE = 1e-3
 """Weights of Gaussians may miss a sum of 1 by so much."""
 
@@ -59,13 +60,13 @@ class PencilKernel:
         n = self.depth_mm.size
         if self.depth_mm.ndim != 1 or n < 10:
             raise self._error("depth_mm", f"shape {self.depth_mm.shape}", "at least 10 depths")
-        k = self.sigma_mm.shape[-1] if self.sigma_mm.ndim == 2 else 0
+        k = max(self.sigma_mm.shape[-1], 1) if self.sigma_mm.ndim == 2 else 1
         shapes = {"depth_mm": (n,), "dose": (n,), "sigma_mm": (n, k), "weight": (n, k), "letd": (n, k)}
         for name, shape in shapes.items():
             value = getattr(self, name)
             if value is None:
                 continue
-            if value.shape != shape or k == 0:
+            if value.shape != shape:
                 raise self._error(name, f"shape {value.shape}", f"{shape} with at least one Gaussian")
             if not np.all(np.isfinite(value)):
                 at = np.argwhere(~np.isfinite(value))[0]
@@ -195,12 +196,15 @@ class BaseData:
         Particle spectra along the beams, where there are any; RBE and cluster dose need them.
     provenance
         Where the data come from: command, version, seed, histories, or the file that was imported.
+    simpler
+        The same kernels with fewer Gaussians, for comparison.
     """
 
     ion: str
     kernels: tuple[PencilKernel, ...]
     spectra: DepthSpectra | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    simpler: tuple[tuple[PencilKernel, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.kernels:
@@ -210,6 +214,20 @@ class BaseData:
             raise InputError("base data energies", energies.tolist()[:8], "ascending energies")
         if len({k.gaussians for k in self.kernels}) > 1:
             raise InputError("base data", "kernels of different numbers of Gaussians", "one number")
+
+    def with_gaussians(self, gaussians: int) -> BaseData:
+        """Same data with so many Gaussians in the kernels.
+
+        Raises
+        ------
+        InputError
+            If there are none with that number.
+        """
+        for kernels in (self.kernels, *self.simpler):
+            if kernels[0].gaussians == gaussians:
+                return BaseData(self.ion, kernels, self.spectra, self.provenance)
+        have = ", ".join(str(k[0].gaussians) for k in (self.kernels, *self.simpler))
+        raise InputError("gaussians", gaussians, f"what the base data have: {have}")
 
     @property
     def energies_mev_u(self) -> NDArray[np.float64]:
@@ -249,7 +267,8 @@ def _between(a: PencilKernel, b: PencilKernel, energy_mev_u: float) -> PencilKer
     range_mm = float(ranges[0] ** (1.0 - log_part) * ranges[1] ** log_part)
     nearer = (a, b)[part > 0.5]
     scaled = nearer.depth_mm / nearer.range_mm
-    scaled = scaled[scaled <= min(a.depth_mm[-1] / ranges[0], b.depth_mm[-1] / ranges[1])]
+    both_reach = min(a.depth_mm[-1] / ranges[0], b.depth_mm[-1] / ranges[1])
+    scaled = scaled[scaled <= both_reach * (1.0 + _ROUNDING)]
 
     def mix(name: str) -> NDArray[np.float64]:
         sides = []

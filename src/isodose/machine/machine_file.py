@@ -11,6 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from isodose.errors import InputError
+from isodose.machine.base_data import BaseData
+from isodose.machine.base_data_file import read_base_data
 from isodose.machine.machine import BeamOptics, Machine, Shifter
 from isodose.machine.yaml_schema import NotNegative, Number, Positive, Strict, Text, read_yaml
 from isodose.physics.materials import MATERIALS
@@ -52,6 +54,7 @@ class _MachineFile(Strict):
     optics: Annotated[list[_OpticsEntry], Field(min_length=2)]
     range_shifters: tuple[_ShifterEntry, ...] = ()
     snouts: tuple[Text, ...] = ()
+    base_data: Text | None = None
 
 
 def machine_names() -> tuple[str, ...]:
@@ -120,6 +123,7 @@ def _read(path: Path, stamp: int) -> Machine:
                 path,
             )
     return Machine(
+        base_data=_base_data(path, entry),
         name=entry.name,
         ion=entry.ion,
         description=" ".join(entry.description.split()),
@@ -140,3 +144,13 @@ def _read(path: Path, stamp: int) -> Machine:
         ),
         snouts=entry.snouts,
     )
+
+
+def _base_data(path: Path, entry: _MachineFile) -> BaseData | None:
+    """Base data of the file that a machine names, beside its own."""
+    if entry.base_data is None:
+        return None
+    data = read_base_data(path.parent / entry.base_data)
+    if data.ion != entry.ion:
+        raise InputError("base_data", f"data of {data.ion} beams", f"data of {entry.ion} beams", path)
+    return data

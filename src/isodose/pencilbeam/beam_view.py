@@ -1,4 +1,4 @@
-"""A beam made ready for superposition: fan, depths, widths, tables. What depends on the spots' weights does not enter."""
+"""A beam made ready for superposition: fan, depths, widths, tables; the weights of spots do not enter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isodose.machine.machine import Machine
 from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
-from isodose.pencilbeam.layer_tables import LayerTables, layer_tables
+from isodose.pencilbeam.layer_tables import STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
@@ -28,6 +28,8 @@ _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
 """Part of the dose that may lie outside the fan."""
 _MOST_MARGIN_MM = 80.0
+_WHOLE_SPOT_RAYS = 0.3
+"""Size of the fluence map of a spot that is not split, in distances of rays."""
 _SIZES = 5
 """Smoothing kernels are made for so many magnifications and interpolated."""
 
@@ -90,9 +92,14 @@ class BeamView:
             weights = spots.particles if particles is None else particles[index]
             image[:] = 0.0
             fluence_map.map_of(
-                spots.x_mm, spots.y_mm, weights, self.optics[column].map_sigma_mm, self.fan.first_mm,
-                self.fan.spacing_mm, image,
-            )  # fmt: skip
+                spots.x_mm,
+                spots.y_mm,
+                weights,
+                self.optics[column].map_sigma_mm,
+                self.fan.first_mm,
+                self.fan.spacing_mm,
+                image,
+            )
             result[:, column] = image.ravel()[self.rays]
         return result
 
@@ -104,9 +111,14 @@ class BeamView:
             spots = self.beam.layers[index].spots
             image.ravel()[self.rays] = seen[:, column]
             fluence_map.seen_by_spots(
-                spots.x_mm, spots.y_mm, image, self.optics[column].map_sigma_mm, self.fan.first_mm,
-                self.fan.spacing_mm, result[index],
-            )  # fmt: skip
+                spots.x_mm,
+                spots.y_mm,
+                image,
+                self.optics[column].map_sigma_mm,
+                self.fan.first_mm,
+                self.fan.spacing_mm,
+                result[index],
+            )
         return result
 
 
@@ -122,11 +134,17 @@ class Resolution:
         Distance of planes.
     ratio
         Of neighbouring total variances on the ladder of widths.
+    split
+        Whether a spot is split over the rays that it covers; if not, all of it takes its central ray's way.
+    gaussians
+        Gaussians of the lateral profile, 1 to 3.
     """
 
     ray_mm: float
     plane_mm: float
     ratio: float = 1.25
+    split: bool = True
+    gaussians: int = 3
 
 
 def view_beam(
@@ -160,7 +178,8 @@ def view_beam(
     if machine.base_data is None:
         expected = "base data, as `isodose machine build` or `import` makes them"
         raise InputError(f"machine {machine.name!r}: base_data", "none", expected)
-    kernels = [machine.base_data.kernel(layer.energy_mev_u) for layer in beam.layers]
+    data = machine.base_data.with_gaussians(resolution.gaussians)
+    kernels = [data.kernel(layer.energy_mev_u) for layer in beam.layers]
     order = tuple(int(i) for i in np.argsort([k.range_mm for k in kernels], kind="stable"))
     kernels = [kernels[i] for i in order]
     longest = kernels[-1].range_mm
@@ -168,7 +187,8 @@ def view_beam(
     tables = layer_tables(kernels, power, channels)
     frame = beam_frame(beam, anatomy.position)
     reach = _reach(frame, anatomy.grid)
-    optics = tuple(spot_optics(machine, beam.layers[i], reach) for i in order)
+    whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
+    optics = tuple(spot_optics(machine, beam.layers[i], reach, whole) for i in order)
     before = _before(beam.range_shifter, power, tables, reach[0])
     margin = _margin(kernels, before)
     fan, rays = _rays(beam, frame, machine, order, optics, margin, reach, resolution)
@@ -179,7 +199,7 @@ def view_beam(
     depth, excess = spreading.excess_variance(
         stopping, scattering, length, power, tables.nodes_mm, before, threads
     )
-    first, last = _used_planes(stopping, depth, STEP_END=tables.table.shape[0])
+    first, last = _used_planes(stopping, depth, tables.table.shape[0] * STEP_MM)
     fan = _cut(fan, first, last)
     depth, excess = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
     arrays = _superposition(fan, rays, depth, excess, optics, tables, kernels, resolution)
@@ -205,7 +225,9 @@ def _before(
         return result
     medium = material(shifter.material)
     water = water_equivalent_mm(shifter)
-    relative = medium.density_g_cm3 * material("water").scattering_length_g_cm2 / medium.scattering_length_g_cm2
+    relative = (
+        medium.density_g_cm3 * material("water").scattering_length_g_cm2 / medium.scattering_length_g_cm2
+    )
     steps = 200
     length = shifter.thickness_mm / steps
     drift = start_mm + shifter.distance_mm
@@ -246,29 +268,37 @@ def _rays(
         high = np.maximum(high, places.max(axis=1) + wide)
     edge = margin_mm + 2.0 * resolution.ray_mm
     fan = fan_over(
-        frame, machine.source_distance_mm, (low[0] - edge, low[1] - edge), (high[0] + edge, high[1] + edge),
-        resolution.ray_mm, reach_mm, resolution.plane_mm,
-    )  # fmt: skip
+        frame,
+        machine.source_distance_mm,
+        (low[0] - edge, low[1] - edge),
+        (high[0] + edge, high[1] + edge),
+        resolution.ray_mm,
+        reach_mm,
+        resolution.plane_mm,
+    )
     image = np.zeros(fan.shape, dtype=np.float32)
     for column, index in enumerate(order):
         spots = beam.layers[index].spots
         fluence_map.map_of(
-            spots.x_mm, spots.y_mm, np.ones(len(spots)), optics[column].map_sigma_mm, fan.first_mm, fan.spacing_mm,
+            spots.x_mm,
+            spots.y_mm,
+            np.ones(len(spots)),
+            optics[column].map_sigma_mm,
+            fan.first_mm,
+            fan.spacing_mm,
             image,
-        )  # fmt: skip
+        )
     return fan, np.flatnonzero(image.ravel() > 0.0)
 
 
 def _used_planes(
-    stopping: NDArray[np.float32], depth: NDArray[np.float32], STEP_END: int
+    stopping: NDArray[np.float32], depth: NDArray[np.float32], deepest_mm: float
 ) -> tuple[int, int]:
     """Planes from where any ray meets the body to where all have ended."""
-    from isodose.pencilbeam.layer_tables import STEP_MM
-
     solid = np.flatnonzero((stopping > 0.05).any(axis=0))
     if solid.size == 0:
         return 0, 1
-    alive = np.flatnonzero((depth < STEP_END * STEP_MM).any(axis=1))
+    alive = np.flatnonzero((depth < deepest_mm).any(axis=1))
     last = min(int(solid[-1]), int(alive[-1]) if alive.size else 0) + 2
     first = max(int(solid[0]) - 1, 0)
     return first, max(min(last, depth.shape[0]), first + 1)
@@ -276,9 +306,15 @@ def _used_planes(
 
 def _cut(fan: Fan, first: int, last: int) -> Fan:
     return Fan(
-        fan.frame, fan.source_distance_mm, fan.first_mm, fan.spacing_mm, fan.shape,
-        fan.first_plane_mm + first * fan.plane_spacing_mm, fan.plane_spacing_mm, last - first,
-    )  # fmt: skip
+        fan.frame,
+        fan.source_distance_mm,
+        fan.first_mm,
+        fan.spacing_mm,
+        fan.shape,
+        fan.first_plane_mm + first * fan.plane_spacing_mm,
+        fan.plane_spacing_mm,
+        last - first,
+    )
 
 
 def _superposition(
@@ -300,7 +336,9 @@ def _superposition(
     core = max(float(k.sigma_mm[:, 0].max()) for k in kernels) ** 2
     widest = min(2.0 * widest + min(gain, 10.0) * float(np.clip(excess.max(), 0.0, 4.0 * core)), 150.0**2)
     widest += float(air.max())
-    rungs = ladder(smallest, widest, fan.spacing_mm * float(min(wide_u.min(), wide_v.min())), resolution.ratio)
+    rungs = ladder(
+        smallest, widest, fan.spacing_mm * float(min(wide_u.min(), wide_v.min())), resolution.ratio
+    )
     kernel_u, taps_u = _smoothing_on(rungs, fan.spacing_mm * wide_u)
     kernel_v, taps_v = _smoothing_on(rungs, fan.spacing_mm * wide_v)
     most = max(kernel_u.shape[2], kernel_v.shape[2])

@@ -1,7 +1,7 @@
 """The fan of a beam: rays through a lattice on the isocentre plane, cut by planes across the beam.
 
-Every ray keeps its lattice coordinates (u, v) on all planes, so a beam that diverges from two virtual sources becomes
-a rectangular array ``[plane, v, u]``.
+Every ray keeps its lattice coordinates (u, v) on all planes, so a beam that diverges from two virtual sources
+becomes a rectangular array ``[plane, v, u]``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Fan:
     Parameters
     ----------
     frame
-        Rows: BEV x, BEV y, direction of flight (unit vectors), and the isocentre in mm; all in the patient frame,
-        ``(4, 3)``.
+        Rows: BEV x, BEV y, direction of flight (unit vectors), and the isocentre in mm; all in the patient
+        frame, ``(4, 3)``.
     source_distance_mm
         Virtual sources of the x and y deflection.
     first_mm
@@ -52,11 +52,13 @@ class Fan:
     @property
     def plane_mm(self) -> NDArray[np.float64]:
         """Positions of the planes, ``(planes,)`` mm."""
-        return self.first_plane_mm + self.plane_spacing_mm * np.arange(self.planes)
+        steps = np.arange(self.planes, dtype=np.float64)
+        return np.asarray(self.first_plane_mm + self.plane_spacing_mm * steps)
 
     def magnification(self, plane_mm: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Distance of rays on a plane over that on the isocentre plane, along u and v."""
-        return 1.0 + plane_mm / self.source_distance_mm[0], 1.0 + plane_mm / self.source_distance_mm[1]
+        x, y = self.source_distance_mm
+        return np.asarray(1.0 + plane_mm / x), np.asarray(1.0 + plane_mm / y)
 
     def rays_mm(self, rays: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Coordinates (u, v) of rays, given by their flat index."""

@@ -1,12 +1,12 @@
 """From the fan to the voxels of the dose grid and back: cubic across the beam, linear along it.
 
-The cubic is Catmull and Rom's (Keys, IEEE Trans. Acoust. 29 (1981) 1153): exact for quadratics, so that a narrow beam
-keeps its height.
+The cubic is Catmull and Rom's (Keys, IEEE Trans. Acoust. 29 (1981) 1153): exact for quadratics, so that a
+narrow beam keeps its height.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -18,12 +18,18 @@ from isodose.pencilbeam.threads import over_chunks
 
 
 def add_to_voxels(
-    fan: Fan, values: NDArray[np.float32], grid: Grid, inside: NDArray[np.bool_], out: NDArray[np.float32], threads: int
+    fan: Fan,
+    values: NDArray[np.float32],
+    grid: Grid,
+    inside: NDArray[np.bool_],
+    out: NDArray[np.float32],
+    threads: int,
 ) -> None:
-    """Add values of the fan ``(channels, planes, nv, nu)`` to volumes ``(channels, z, y, x)``, inside a mask."""
+    """Add the fan's ``(channels, planes, nv, nu)`` to volumes ``(channels, z, y, x)``, inside a mask."""
+    frame, distance, lattice, origin, spacing = _geometry(fan, grid)
 
     def work(begin: int, end: int) -> None:
-        _gather(*_geometry(fan, grid), values, inside, out, begin, end)
+        _gather(frame, distance, lattice, origin, spacing, values, inside, out, begin, end)
 
     over_chunks(work, grid.shape[0], threads)
 
@@ -33,11 +39,12 @@ def seen_by_fan(
 ) -> NDArray[np.float32]:
     """Adjoint of `add_to_voxels`: from volumes ``(channels, z, y, x)`` to the fan."""
     out = np.zeros((volumes.shape[0], fan.planes, *fan.shape), dtype=np.float32)
-    _scatter(*_geometry(fan, grid), volumes, inside, out)
+    frame, distance, lattice, origin, spacing = _geometry(fan, grid)
+    _scatter(frame, distance, lattice, origin, spacing, volumes, inside, out)
     return out
 
 
-def _geometry(fan: Fan, grid: Grid):  # type: ignore[no-untyped-def]
+def _geometry(fan: Fan, grid: Grid) -> Any:
     lattice = (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm)
     return fan.frame, fan.source_distance_mm, lattice, np.array(grid.origin_mm), np.array(grid.spacing_mm)
 
@@ -63,9 +70,9 @@ def _coordinates(frame, distance, lattice, x, y, z):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _gather(
+def _gather(  # type: ignore[no-untyped-def]
     frame, distance, lattice, origin, spacing, values, inside, out, begin, end
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     channels, planes, nv, nu = values.shape
     cu, cv = np.empty(4, dtype=np.float32), np.empty(4, dtype=np.float32)
     for k in range(begin, end):

@@ -14,8 +14,8 @@ _REACH = 3.5
 @njit(cache=True, error_model="numpy")
 def _weights(centre, sigma, first, spacing, count, out):  # type: ignore[no-untyped-def]
     """Parts of a Gaussian in the cells of a row; returns the first cell and how many."""
-    begin = max(int(math.floor((centre - _REACH * sigma - first) / spacing + 0.5)), 0)
-    end = min(int(math.floor((centre + _REACH * sigma - first) / spacing + 0.5)) + 1, count)
+    begin = max(math.floor((centre - _REACH * sigma - first) / spacing + 0.5), 0)
+    end = min(math.floor((centre + _REACH * sigma - first) / spacing + 0.5) + 1, count)
     if end <= begin:
         return 0, 0
     scale = 1.0 / (math.sqrt(2.0) * sigma)

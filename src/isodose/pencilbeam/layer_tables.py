@@ -46,7 +46,7 @@ class LayerTables:
 def layer_tables(
     kernels: Sequence[PencilKernel],
     power: NDArray[np.float64],
-    channels: Sequence[NDArray[np.float64] | None | DepthWeighting] = (),
+    channels: Sequence[NDArray[np.float64] | DepthWeighting | None] = (),
 ) -> LayerTables:
     """Tables of kernels that are sorted by ascending range.
 
@@ -63,7 +63,7 @@ def layer_tables(
     nodes = np.unique(np.append(np.arange(ranges[0], ranges[-1], _NODE_MM)[1:], ranges[-1]))
     node = np.searchsorted(nodes, ranges - 1e-9).astype(np.int32)
     count = int(max(k.depth_mm[-1] for k in kernels) / STEP_MM) + 2
-    depths = STEP_MM * np.arange(count)
+    depths = np.asarray(STEP_MM * np.arange(count), dtype=np.float64)
     gaussians = kernels[0].gaussians
     table = np.zeros((count, len(kernels), gaussians, FIRST_CHANNEL + len(channels)), dtype=np.float32)
     ends = np.zeros(len(kernels), dtype=np.int64)
@@ -90,7 +90,10 @@ def layer_tables(
 
 
 def _along(
-    channel: NDArray[np.float64] | None | DepthWeighting, kernel: PencilKernel, depths: NDArray[np.float64], g: int
+    channel: NDArray[np.float64] | DepthWeighting | None,
+    kernel: PencilKernel,
+    depths: NDArray[np.float64],
+    g: int,
 ) -> NDArray[np.float64]:
     if isinstance(channel, DepthWeighting):
         return channel.at(kernel.energy_mev_u, depths / kernel.range_mm)

@@ -27,7 +27,8 @@ class Media:
     scattering
         Scattering power relative to water (inverse scattering length times density), float32 ``(n,)``.
     dose_factor
-        Dose in the medium over dose to water at equal fluence, float32 ``(n,)``: relative stopping power over density.
+        Dose in the medium over dose to water at equal fluence, float32 ``(n,)``: relative stopping power over
+        density.
     """
 
     lowest_hu: int
@@ -37,7 +38,8 @@ class Media:
 
     def row(self, hu: NDArray[np.float32]) -> NDArray[np.int16]:
         """Rows of CT numbers of any shape, rounded to whole HU."""
-        return np.clip(np.rint(hu) - self.lowest_hu, 0, self.stopping.size - 1).astype(np.int16)
+        nearest = np.clip(np.rint(hu) - self.lowest_hu, 0, self.stopping.size - 1)
+        return np.asarray(nearest, dtype=np.int16)
 
 
 def media_of(calibration: HounsfieldCalibration, ct: Volume) -> Media:

@@ -1,7 +1,7 @@
 """Water-equivalent depth and scattering along every ray of a fan, plane by plane.
 
-A ray is followed from voxel face to voxel face (Amanatides and Woo, Eurographics 1987), so its path in every voxel is
-exact whatever the distance of planes.
+A ray is followed from voxel face to voxel face (Amanatides and Woo, Eurographics 1987), so its path in every
+voxel is exact whatever the distance of planes.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def slabs_of(
     Returns
     -------
     tuple
-        Stopping and scattering relative to water, float32 ``(rays, planes)``; a slab reaches half a plane spacing to
-        both sides. Outside the CT they are 0.
+        Stopping and scattering relative to water, float32 ``(rays, planes)``; a slab reaches half a plane
+        spacing to both sides. Outside the CT they are 0.
     """
     u, v = fan.rays_mm(rays)
     stopping = np.zeros((rays.size, fan.planes), dtype=np.float32)
@@ -50,18 +50,29 @@ def slabs_of(
 
     def work(begin: int, end: int) -> None:
         _slabs(
-            fan.frame, fan.source_distance_mm, u[begin:end], v[begin:end], first, fan.plane_spacing_mm, rows, lower,
-            spacing, media.stopping, media.scattering, stopping[begin:end], scattering[begin:end],
-        )  # fmt: skip
+            fan.frame,
+            fan.source_distance_mm,
+            u[begin:end],
+            v[begin:end],
+            first,
+            fan.plane_spacing_mm,
+            rows,
+            lower,
+            spacing,
+            media.stopping,
+            media.scattering,
+            stopping[begin:end],
+            scattering[begin:end],
+        )
 
     over_chunks(work, rays.size, threads)
     return stopping, scattering
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _slabs(
+def _slabs(  # type: ignore[no-untyped-def]
     frame, distance, u, v, first, step, rows, lower, spacing, stopping_of, scattering_of, stopping, scattering
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     planes = stopping.shape[1]
     size = (rows.shape[2], rows.shape[1], rows.shape[0])
     start, slope = np.empty(3), np.empty(3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ _POINTS = 33
 class SpotOptics:
     """Spots of a layer in air.
 
-    The fluence map takes the smallest size that the spot has, seen from the source, in the patient; the kernels add
-    the rest on each plane, so that a beam may converge or diverge.
+    The fluence map takes the smallest size that the spot has, seen from the source, in the patient; the
+    kernels add the rest on each plane, so that a beam may converge or diverge.
 
     Parameters
     ----------
@@ -39,32 +39,50 @@ class SpotOptics:
     def beyond_map(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Variance in mm2 beyond the map's on planes along the beam, mean of x and y."""
         parts = [
-            np.maximum(_variance(self, i, plane_mm) - (self.map_sigma_mm[i] * _scale(self, i, plane_mm)) ** 2, 0.0)
+            np.maximum(
+                _variance(self, i, plane_mm) - (self.map_sigma_mm[i] * _scale(self, i, plane_mm)) ** 2, 0.0
+            )
             for i in (0, 1)
         ]
         return np.asarray(0.5 * (parts[0] + parts[1]))
 
 
-def spot_optics(machine: Machine, layer: Layer, reach_mm: tuple[float, float]) -> SpotOptics:
-    """Optics of a layer over a stretch along the beam, from the isocentre."""
+def spot_optics(
+    machine: Machine, layer: Layer, reach_mm: tuple[float, float], whole_spot_mm: float | None = None
+) -> SpotOptics:
+    """Optics of a layer over a stretch along the beam, from the isocentre.
+
+    Parameters
+    ----------
+    machine, layer
+        What is delivered, by what.
+    reach_mm
+        First and last position along the beam.
+    whole_spot_mm
+        Size of the fluence map where a spot is not to be split: it all takes the way of its central ray.
+    """
     energy = layer.energy_mev_u
     raw = SpotOptics(
-        machine.spot_sigma_mm(energy),
+        layer.spot_sigma_mm(machine),
         machine.divergence_rad(energy),
         machine.correlation(energy),
         machine.source_distance_mm,
         (0.0, 0.0),
     )
+    if whole_spot_mm is not None:
+        return replace(raw, map_sigma_mm=(whole_spot_mm, whole_spot_mm))
     planes = np.linspace(*reach_mm, _POINTS)
-    smallest = [float(np.sqrt((_variance(raw, i, planes) / _scale(raw, i, planes) ** 2).min())) for i in (0, 1)]
-    return SpotOptics(
-        raw.sigma_mm, raw.divergence_rad, raw.correlation, raw.source_distance_mm, (smallest[0], smallest[1])
-    )
+    smallest = [
+        float(np.sqrt((_variance(raw, i, planes) / _scale(raw, i, planes) ** 2).min())) for i in (0, 1)
+    ]
+    return replace(raw, map_sigma_mm=(smallest[0], smallest[1]))
 
 
 def _variance(optics: SpotOptics, i: int, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     sigma, angle = optics.sigma_mm[i], optics.divergence_rad[i]
-    return np.asarray(sigma**2 + 2.0 * optics.correlation[i] * sigma * angle * plane_mm + (angle * plane_mm) ** 2)
+    return np.asarray(
+        sigma**2 + 2.0 * optics.correlation[i] * sigma * angle * plane_mm + (angle * plane_mm) ** 2
+    )
 
 
 def _scale(optics: SpotOptics, i: int, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:

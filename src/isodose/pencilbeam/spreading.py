@@ -1,10 +1,10 @@
 """How much wider a ray's beam is than in water: Fermi-Eyges moments along every ray.
 
-Base data say how wide a pencil beam is at a depth in water. In a patient the same water-equivalent depth may lie
-behind lung, bone, a range shifter or an air gap, and the width follows from where the scattering happened. Moments of
-the Fermi-Eyges theory are followed along every ray and in water; their difference is added to the variance of the base
-data. Reference: Gottschalk, Med. Phys. 37 (2010) 352 (theory and notation); scattering power after Fermi and Rossi,
-whose scale drops out as the base data calibrate it.
+Base data say how wide a pencil beam is at a depth in water. In a patient the same water-equivalent depth may
+lie behind lung, bone, a range shifter or an air gap, and the width follows from where the scattering
+happened. Moments of the Fermi-Eyges theory are followed along every ray and in water; their difference is
+added to the variance of the base data. Reference: Gottschalk, Med. Phys. 37 (2010) 352 (theory and notation);
+scattering power after Fermi and Rossi, whose scale drops out as the base data calibrate it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _ROSSI_MEV = 15.0
 
 
 def scattering_power(ion: str, longest_mm: float) -> NDArray[np.float64]:
-    """Growth of the variance of the projected angle in water, rad2/mm, by residual range in steps of `STEP_MM`.
+    """Growth of the variance of the projected angle in water, rad2/mm, by residual range.
 
-    The scattering power of Fermi and Rossi, ``(15 MeV Z / pv)^2 / X``; at the end of the range it is held.
+    In steps of `STEP_MM`. The scattering power of Fermi and Rossi, ``(15 MeV Z / pv)^2 / X``; at the end of
+    the range it is held.
     """
     particle = species(IONS[ion])
     residual = np.maximum(STEP_MM * np.arange(int(longest_mm / STEP_MM) + 2), 0.5)
@@ -78,16 +79,16 @@ def excess_variance(
     ranges_mm
         Ranges for which the excess is wanted, ``(m,)``.
     before
-        Water-equivalent thickness passed before the first slab (mm), then by range the moments there: variance of
-        the angle, covariance, and variance of the position, ``(m, 4)``.
+        Water-equivalent thickness passed before the first slab (mm), then by range the moments there:
+        variance of the angle, covariance, and variance of the position, ``(m, 4)``.
     threads
         Number of threads.
 
     Returns
     -------
     tuple
-        Water-equivalent depth in the middle of slabs ``(planes, rays)`` and excess variance ``(planes, rays, m)`` in
-        mm2, float32.
+        Water-equivalent depth in the middle of slabs ``(planes, rays)`` and excess variance ``(planes, rays,
+        m)`` in mm2, float32.
     """
     rays, planes = stopping.shape
     depth = np.empty((planes, rays), dtype=np.float32)
@@ -106,9 +107,9 @@ def excess_variance(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _excess(
+def _excess(  # type: ignore[no-untyped-def]
     stopping, scattering, step_mm, power, ranges, before, water, depth, excess, begin, end
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     for ray in range(begin, end):
         length = step_mm[ray]
         for m in range(ranges.size):
@@ -118,9 +119,8 @@ def _excess(
                 slowing = stopping[ray, plane] * length
                 middle = passed + 0.5 * slowing
                 residual = reach - middle
-                if residual > 0.0:
-                    growth = power[int(residual / STEP_MM)] * scattering[ray, plane]
-                else:
+                growth = power[int(max(residual, 0.0) / STEP_MM)] * scattering[ray, plane]
+                if residual <= 0.0:
                     growth = 0.0
                 half = 0.5 * length
                 there = place + 2.0 * mixed * half + angle * half**2 + growth * half**3 / 3.0

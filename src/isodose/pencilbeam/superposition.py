@@ -87,9 +87,24 @@ def forward(view, fluence, out, begin, end):  # type: ignore[no-untyped-def]
         Planes to compute.
     """
     (
-        cell, depth, excess, air, table, first_layer, node, variance, level, lookup, lookup_scale, offsets, kernel_u,
-        kernel_v, taps, scale, shape,
-    ) = view  # fmt: skip
+        cell,
+        depth,
+        excess,
+        air,
+        table,
+        first_layer,
+        node,
+        variance,
+        level,
+        lookup,
+        lookup_scale,
+        offsets,
+        kernel_u,
+        kernel_v,
+        taps,
+        scale,
+        shape,
+    ) = view
     rays, layers = fluence.shape
     gaussians = table.shape[2]
     channels = out.shape[0]
@@ -162,9 +177,24 @@ def adjoint(view, image, fluence, out, begin, end):  # type: ignore[no-untyped-d
         Planes that count.
     """
     (
-        cell, depth, excess, air, table, first_layer, node, variance, level, lookup, lookup_scale, offsets, kernel_u,
-        kernel_v, taps, scale, shape,
-    ) = view  # fmt: skip
+        cell,
+        depth,
+        excess,
+        air,
+        table,
+        first_layer,
+        node,
+        variance,
+        level,
+        lookup,
+        lookup_scale,
+        offsets,
+        kernel_u,
+        kernel_v,
+        taps,
+        scale,
+        shape,
+    ) = view
     rays, layers = fluence.shape
     gaussians = table.shape[2]
     channels = image.shape[0]

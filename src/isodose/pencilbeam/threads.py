@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 
 def over_chunks(work: Callable[[int, int], None], count: int, threads: int, pieces: int = 4) -> None:
@@ -14,5 +15,5 @@ def over_chunks(work: Callable[[int, int], None], count: int, threads: int, piec
     chunks = min(count, pieces * threads)
     edges = [count * i // chunks for i in range(chunks + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(work, a, b) for a, b in zip(edges, edges[1:], strict=False)]:
+        for future in [pool.submit(work, a, b) for a, b in pairwise(edges)]:
             future.result()

@@ -1,10 +1,10 @@
-"""Planes of a few widths that share the lateral spreading of all layers, and their exact successive smoothing.
+"""Planes of a few widths that share the lateral spreading of all layers, and their smoothing.
 
-A Gaussian of any variance is put on the two nearest of a ladder of variances, with weights linear in the variance, so
-that the second moment is exact. The widest plane is smoothed by what separates it from the next, added to that, and so
-on down: a Gaussian convolved with a Gaussian is a Gaussian. The kernels are discrete Gaussians (Lindeberg, IEEE Trans.
-Pattern Anal. 12 (1990) 234), for which that holds exactly on a lattice. Wide planes lie on lattices coarser by 2, 4
-and 8.
+A Gaussian of any variance is put on the two nearest of a ladder of variances, with weights linear in the
+variance, so that the second moment is exact. The widest plane is smoothed by what separates it from the next,
+added to that, and so on down: a Gaussian convolved with a Gaussian is a Gaussian. The kernels are discrete
+Gaussians (Lindeberg, IEEE Trans. Pattern Anal. 12 (1990) 234), for which that holds exactly on a lattice.
+Wide planes lie on lattices coarser by 2, 4 and 8.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def ladder(smallest_mm2: float, largest_mm2: float, cell_mm: float, ratio: float
     return Ladder(variance.astype(np.float32), level, below.astype(np.int16), float(scale))
 
 
-def smoothing(
-    rungs: Ladder, cell_mm: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def smoothing(rungs: Ladder, cell_mm: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Half kernels that lead from each plane to the one below, for cells of several sizes.
 
     Parameters
@@ -87,15 +85,16 @@ def smoothing(
     Returns
     -------
     tuple
-        Kernels from the middle outwards, float32 ``(n, k, taps)`` - entry k leads from plane k to plane k - 1 on the
-        lattice of plane k - and the number of taps of each, ``(k,)``, the same for all sizes.
+        Kernels from the middle outwards, float32 ``(n, k, taps)`` - entry k leads from plane k to plane k - 1
+        on the lattice of plane k - and the number of taps of each, ``(k,)``, the same for all sizes.
     """
     variance = rungs.variance_mm2.astype(np.float64)
     steps = np.diff(variance, prepend=0.0)
     cells = cell_mm[:, None] * 2.0 ** rungs.level[None, :]
     squares = steps[None, :] / cells**2
     down = np.diff(rungs.level, prepend=0) > 0
-    # Refining by two has a variance of 3/4 + 1/4 of the finer cell squared: interpolation, and the larger cell.
+    # Refining by two has a variance of 3/4 + 1/4 of the finer cell squared: interpolation, and the larger
+    # cell.
     squares -= np.where(down[None, :], 0.25, 0.0)
     squares = np.maximum(squares, 0.0)
     taps = np.ones(variance.size, dtype=np.int64)
@@ -146,7 +145,7 @@ def smooth(image, kernel, taps, along_rows, work):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def refine(coarse, fine):  # type: ignore[no-untyped-def]
-    """Add a coarse image, whose cells hold sums, to one finer by two; its values spread with (1, 3, 3, 1) / 8."""
+    """Add a coarse image of sums to one finer by two; its values spread with (1, 3, 3, 1) / 8."""
     ny, nx = coarse.shape
     for y in range(ny):
         for x in range(nx):

@@ -5,6 +5,9 @@ pair, single values where a list is meant, empty cumulative weights, energies an
 that are only given when they change, layers repeated for painting (kept, in order). Refused, because any
 reading would be a guess: weights that do not add up to their total, unknown units, moving gantries, tilted
 tables, scattered or line-scanned beams.
+
+Spot sizes are the machine's, whatever nominal size another system writes; only a size that isodose itself
+wrote as not the machine's is read back.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from isodose.machine.machine_file import machine as machine_named
 from isodose.machine.machine_file import machine_names
 from isodose.patient.dicom_object import open_dicom
 from isodose.plan.dicom_element import Element
+from isodose.plan.dicom_spot_size import FWHM_PER_SIGMA, OWN_SIZE_TUNE
 from isodose.plan.ion_plan_shifter import beam_shifter
 from isodose.plan.meterset import MetersetUnit
 from isodose.plan.plan import Beam, Layer, Plan, Spots
@@ -209,7 +213,7 @@ def _layers(
         total += float(spots.particles.sum()) * final / meterset
         if unit == MetersetUnit.MONITOR_UNITS:
             spots = Spots(spots.x_mm, spots.y_mm, spots.particles * _per_mu(point, energy, machine))
-        layers.append(Layer(energy, spots))
+        layers.append(Layer(energy, spots, _own_size(point)))
     if abs(total - final) > SUM_TOLERANCE * final:
         found = f"spot weights that sum to {total:g}"
         raise item.error("FinalCumulativeMetersetWeight", found, f"{final:g}")
@@ -231,6 +235,16 @@ def _spots(point: Element, per_weight: float) -> Spots | None:
         return None
     positions = point.numbers("ScanSpotPositionMap", 2 * weights.size)
     return Spots(positions[0::2], positions[1::2], weights * per_weight)
+
+
+def _own_size(point: Element) -> tuple[float, float] | None:
+    """Spot size of a layer, x and y in mm, where isodose wrote that it is not the machine's."""
+    if point.text("ScanSpotTuneID", "") != OWN_SIZE_TUNE:
+        return None
+    x, y = point.numbers("ScanningSpotSize", 2) / FWHM_PER_SIGMA
+    if not (x > 0 and y > 0):
+        raise point.error("ScanningSpotSize", f"{x:g}, {y:g}", "two positive sizes")
+    return float(x), float(y)
 
 
 def _per_mu(point: Element, energy: float, machine: Machine | None) -> float:

@@ -28,12 +28,10 @@ from isodose.patient.dicom_object import (
 )
 from isodose.patient.patient import Patient
 from isodose.physics.species import species
+from isodose.plan.dicom_spot_size import FWHM_PER_SIGMA, MACHINE_SIZE_TUNE, OWN_SIZE_TUNE
 from isodose.plan.meterset import MetersetUnit
 from isodose.plan.plan import IONS, Beam, Layer, Plan
 from isodose.plan.range_shifter import water_equivalent_mm
-
-FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
-"""Full width at half maximum of a Gaussian of standard deviation 1."""
 
 
 def write_ion_plan(
@@ -120,7 +118,7 @@ def _fingerprint(plan: Plan) -> list[object]:
         parts += [beam.gantry_angle_deg, beam.couch_angle_deg, beam.isocentre_mm, beam.range_shifter]
         for layer in beam.layers:
             sums = [float(a @ np.arange(1, a.size + 1)) for a in (layer.spots.x_mm, layer.spots.y_mm)]
-            parts += [layer.energy_mev_u, *sums, layer.spots.particles.tolist()]
+            parts += [layer.energy_mev_u, *sums, layer.spots.particles.tolist(), layer.sigma_mm]
     return parts
 
 
@@ -215,14 +213,14 @@ def _control_points(beam: Beam, metersets: list[NDArray[np.float32]], machine: M
     delivered = 0.0
     for layer, weights in zip(beam.layers, metersets, strict=True):
         positions = np.stack([layer.spots.x_mm, layer.spots.y_mm], axis=1).astype(np.float32).ravel()
-        size = [FWHM_PER_SIGMA * s for s in machine.spot_sigma_mm(layer.energy_mev_u)]
+        size = [FWHM_PER_SIGMA * s for s in layer.spot_sigma_mm(machine)]
         for shown in (weights, np.zeros_like(weights)):
             points.append(
                 sequence_item(
                     ControlPointIndex=len(points),
                     NominalBeamEnergy=_ds(layer.energy_mev_u),
                     CumulativeMetersetWeight=_ds(delivered),
-                    ScanSpotTuneID="default",
+                    ScanSpotTuneID=MACHINE_SIZE_TUNE if layer.sigma_mm is None else OWN_SIZE_TUNE,
                     NumberOfScanSpotPositions=weights.size,
                     ScanSpotPositionMap=positions.tolist(),
                     ScanSpotMetersetWeights=shown.tolist(),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.errors import InputError
+from isodose.machine.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,27 @@ class Layer:
         Nominal energy at the nozzle's entrance, before a range shifter, in MeV/u.
     spots
         Where, and how many particles.
+    sigma_mm
+        Standard deviation of the spots at the isocentre in air, x and y, where it is not the machine's:
+        measured, or changed on purpose.
     """
 
     energy_mev_u: float
     spots: Spots
+    sigma_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.energy_mev_u) and self.energy_mev_u > 0):
             raise InputError("layer.energy_mev_u", self.energy_mev_u, "a positive energy in MeV/u")
+        if self.sigma_mm is not None:
+            size = tuple(float(s) for s in self.sigma_mm)
+            if len(size) != 2 or not all(0.0 < s < np.inf for s in size):
+                raise InputError("layer.sigma_mm", self.sigma_mm, "two positive numbers (x, y) in mm")
+            object.__setattr__(self, "sigma_mm", size)
+
+    def spot_sigma_mm(self, machine: Machine) -> tuple[float, float]:
+        """Spot size at the isocentre in air, x and y: the layer's own if it has one, else the machine's."""
+        return machine.spot_sigma_mm(self.energy_mev_u) if self.sigma_mm is None else self.sigma_mm
 
 
 @dataclass(frozen=True, slots=True)

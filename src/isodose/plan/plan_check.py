@@ -93,7 +93,7 @@ def _check_aim(beam: Beam, machine: Machine, patient: Patient, body: NDArray[np.
     missed = ~hits(x, y)
     if not missed.any():
         return
-    sigma = [max(machine.spot_sigma_mm(layer.energy_mev_u)) for layer in beam.layers]
+    sigma = [max(layer.spot_sigma_mm(machine)) for layer in beam.layers]
     allowed = _ALLOWED_SIGMAS * np.repeat(sigma, [len(layer.spots) for layer in beam.layers])
     steps = np.arange(-allowed.max(), allowed.max() + 1.0, 2.0)
     dx, dy = (g.ravel() for g in np.meshgrid(steps, steps))

@@ -13,7 +13,7 @@ from isodose.patient.patient import Patient
 from isodose.physics.materials import Material, material
 from isodose.physics.species import SPECIES, species
 from isodose.plan.beam_frame import beam_axes
-from isodose.plan.plan import IONS, Beam, Plan
+from isodose.plan.plan import IONS, Beam, Layer, Plan
 from isodose.transport.source import (
     AXIS_X,
     AXIS_Y,
@@ -81,7 +81,7 @@ def plan_source(
     spots, beam_of_spot, particles = [], [], []
     for b, beam in enumerate(plan.beams):
         for layer in beam.layers:
-            optics = _optics_row(machine, layer.energy_mev_u)
+            optics = _optics_row(machine, layer)
             for x, y, weight in zip(layer.spots.x_mm, layer.spots.y_mm, layer.spots.particles, strict=True):
                 if weight > 0.0:
                     spots.append((x, y, *optics))
@@ -100,11 +100,12 @@ def plan_source(
     )
 
 
-def _optics_row(machine: Machine, energy_mev_u: float) -> tuple[float, ...]:
+def _optics_row(machine: Machine, layer: Layer) -> tuple[float, ...]:
+    energy_mev_u = layer.energy_mev_u
     return (
         energy_mev_u,
         machine.energy_spread_percent(energy_mev_u) / 100.0 * energy_mev_u,
-        *machine.spot_sigma_mm(energy_mev_u),
+        *layer.spot_sigma_mm(machine),
         *machine.divergence_rad(energy_mev_u),
         *machine.correlation(energy_mev_u),
     )
