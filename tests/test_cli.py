@@ -11,12 +11,12 @@ import pytest
 
 from isodose.cli import BAD_INPUT, INTERRUPTED, main
 from isodose.dose.dose import Dose
+from isodose.dose.progress import Progress
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.patient.dicom_dose import read_dose
 from isodose.patient.load import write_patient_dicom
 from isodose.plan.yaml_plan import write_plan
-from isodose.transport.progress import Progress
 
 
 class FakeMonteCarlo:

@@ -7,8 +7,8 @@ import math
 
 from rich.console import Console
 
+from isodose.dose.progress import Progress
 from isodose.report.progress_line import clock, progress_line, report
-from isodose.transport.progress import Progress
 
 
 def test_a_line_says_how_far_and_how_certain():

@@ -8,8 +8,9 @@ import numpy as np
 
 import isodose
 from isodose.commissioning.campaign import Campaign
-from isodose.commissioning.fit import fit_kernel, smoothed
+from isodose.commissioning.fit import fit_kernels
 from isodose.commissioning.simulation import Simulation
+from isodose.dose.progress import Progress
 from isodose.machine.base_data import BaseData, DepthSpectra, PencilKernel
 
 _EVERY = 2
@@ -21,7 +22,7 @@ _PARTS = np.concatenate(
 
 
 def build_base_data(
-    campaign: Campaign, command: str = "", progress: Callable[[int, int], None] | None = None
+    campaign: Campaign, command: str = "", progress: Callable[[Progress], None] | None = None
 ) -> BaseData:
     """Simulate what is missing, fit, and give the base data.
 
@@ -35,7 +36,7 @@ def build_base_data(
         Told how many energies are done, of how many.
     """
     simulations = campaign.run(progress)
-    fits = {k: smoothed([fit_kernel(s, k) for s in simulations]) for k in (3, 2, 1)}
+    fits = {k: fit_kernels(simulations, campaign.machine.ion, k) for k in (3, 2, 1)}
     provenance = {
         "command": command,
         "version": isodose.__version__,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.commissioning.simulation import Simulation, read_simulation, simulate
+from isodose.dose.progress import Progress
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.plan.depth_dose import energy_for_range, range_mm
@@ -66,11 +68,12 @@ class Campaign:
         inner = np.round(energy_for_range(self.machine.ion, ranges[1:-1]), 2)
         return np.concatenate([ends[:1], inner, ends[1:]])
 
-    def run(self, progress: Callable[[int, int], None] | None = None) -> list[Simulation]:
+    def run(self, progress: Callable[[Progress], None] | None = None) -> list[Simulation]:
         """Simulate what is not there yet; ``progress`` is told how many are done, of how many."""
         self.folder.mkdir(parents=True, exist_ok=True)
         energies = self.energies_mev_u
         results = []
+        started = time.perf_counter()
         for i, energy in enumerate(energies):
             path = self._path(i, float(energy))
             if not path.exists():
@@ -79,7 +82,9 @@ class Campaign:
                 ).write(path)
             results.append(read_simulation(path))
             if progress is not None:
-                progress(i + 1, len(energies))
+                done, elapsed = i + 1, time.perf_counter() - started
+                left = elapsed * (len(energies) - done) / done
+                progress(Progress(done, len(energies), elapsed, left, unit="energies"))
         return results
 
     def _path(self, index: int, energy_mev_u: float) -> Path:

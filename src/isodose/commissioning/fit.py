@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from isodose.commissioning.depth_curves import DepthCurves
 from isodose.commissioning.lateral_fit import LateralFit, fit_profile, property_of_gaussians
+from isodose.commissioning.lateral_profiles import LateralProfile, lateral_profiles
+from isodose.commissioning.over_energy import smoothed
 from isodose.commissioning.simulation import Simulation
 from isodose.machine.base_data import PencilKernel
+from isodose.pencilbeam.spreading import STEP_MM, scattering_power, water_variance
+from isodose.plan.depth_dose import range_mm as csda_range_mm
 
 _DEPTHS = np.concatenate(
     [
-        np.arange(0.0, 0.9, 0.01),
+        [0.0, 0.00125, 0.0025, 0.005],
+        np.arange(0.01, 0.9, 0.01),
         np.arange(0.9, 1.08, 0.00125),
         np.arange(1.08, 1.2, 0.01),
         np.arange(1.2, 1.7, 0.02),
@@ -25,124 +31,143 @@ _NODES = np.concatenate(
     [
         [0.01, 0.03, 0.06],
         np.arange(0.1, 0.9, 0.05),
-        np.arange(0.9, 1.03, 0.01),
-        [1.04, 1.06, 1.1, 1.2, 1.35, 1.5, 1.65],
+        np.arange(0.9, 0.98, 0.01),
+        np.arange(0.98, 1.03, 0.005),
+        [1.03, 1.04, 1.06, 1.1, 1.2, 1.35, 1.5, 1.65],
     ]
 )
 """Depths at which lateral profiles are fitted."""
-_WORST_ERROR = 0.05
 _SEARCH = {3: ([1.0, 3.0, 10.0], [0.9, 0.08, 0.02]), 2: ([1.0, 6.0], [0.92, 0.08]), 1: ([1.0], [1.0])}
+_BEGIN = 0.9
+"""Part of the range at which the first profile is fitted: the core is wide there, and the halo strong."""
+_FREE, _BOUND, _FIXED = 0.7, 0.1, 1e-3
+"""Expected departure of the logarithms of widths and weights: from the depth beside, in the first round of
+fits; from the smooth course over energy, in the second; of a core too narrow to be measured."""
+_MEASURABLE = 0.5
+"""A core must be so many bins wide to be measured."""
 
 
-def fit_kernel(simulation: Simulation, gaussians: int = 3) -> PencilKernel:
-    """Kernel of one energy.
+def fit_kernels(simulations: Sequence[Simulation], ion: str, gaussians: int = 3) -> tuple[PencilKernel, ...]:
+    """Kernels of all energies.
+
+    Lateral profiles are fitted twice: each by itself, and then as near as they allow to what is smooth over
+    energy, because several Gaussians can describe one profile nearly alike. Where the core is narrower than
+    the bins it follows the theory of Fermi and Eyges from the depth at which it is not.
 
     Parameters
     ----------
-    simulation
-        Of a narrow beam.
+    simulations
+        Of narrow beams, by ascending energy.
+    ion
+        Which one.
     gaussians
         1, 2 or 3 Gaussians for the lateral profile.
     """
-    step, width = simulation.spacing_mm
-    profile = simulation.dose.sum(axis=1, dtype=np.float64) * width
-    middle = (np.arange(profile.size) + 0.5) * step
-    range_mm = _range(middle, profile)
-    depths = _DEPTHS[range_mm * _DEPTHS <= middle[-1]] * range_mm
-    nodes = _NODES[range_mm * _NODES <= middle[-1]] * range_mm
-    fits, letd = _fits(simulation, nodes, range_mm, gaussians)
-    sigma = np.exp(_along(depths, nodes, np.log(np.stack([f.sigma_mm for f in fits]))))
-    weight = _along(depths, nodes, np.stack([f.weight for f in fits]))
-    return PencilKernel(
-        simulation.energy_mev_u,
-        depths,
-        np.interp(depths, middle, profile),
-        sigma,
-        weight / weight.sum(axis=1, keepdims=True),
-        _along(depths, nodes, letd),
+    curves = [DepthCurves(s) for s in simulations]
+    reach = min(c.end_mm / c.range_mm for c in curves)
+    parts, nodes = _DEPTHS[reach > _DEPTHS], _NODES[reach > _NODES]
+    profiles = [lateral_profiles(s, nodes * c.range_mm) for s, c in zip(simulations, curves, strict=True)]
+    first = [_each(p, nodes, c.range_mm, ion, gaussians) for p, c in zip(profiles, curves, strict=True)]
+    fits = _smooth_over_energy(
+        [_near(p, f) for p, f in zip(profiles, _smooth_over_energy(first), strict=True)]
+    )
+    shares = [_letd_shares(p, f) for p, f in zip(profiles, fits, strict=True)]
+    letd_shares = np.exp(smoothed(np.log(np.array(shares))))
+    ranges, doses, letds = _depth_columns(simulations, curves, parts, ion)
+    return tuple(
+        _kernel(s.energy_mev_u, range_mm, parts, (dose, letd), nodes, row, share)
+        for s, range_mm, dose, letd, row, share in zip(
+            simulations, ranges, doses, letds, fits, letd_shares, strict=True
+        )
     )
 
 
-def smoothed(kernels: Sequence[PencilKernel]) -> tuple[PencilKernel, ...]:
-    """Kernels whose lateral columns are averaged with those of the neighbouring energies, 1 : 2 : 1.
-
-    At equal parts of the range they change little from one energy to the next, and the scatter of single fits
-    does.
-    """
-    result = []
-    for i, kernel in enumerate(kernels):
-        near = [kernels[max(i - 1, 0)], kernel, kernels[min(i + 1, len(kernels) - 1)]]
-        if i in (0, len(kernels) - 1):
-            near = [kernel]
-        share = kernel.depth_mm / kernel.range_mm
-        parts = np.array([1.0, 2.0, 1.0]) if len(near) == 3 else np.ones(1)
-        parts /= parts.sum()
-
-        def mean(
-            name: str, logarithm: bool, near: list[PencilKernel] = near, at: NDArray[np.float64] = share,
-            parts: NDArray[np.float64] = parts,
-        ) -> NDArray[np.float64]:  # fmt: skip
-            total = np.zeros((at.size, near[0].gaussians))
-            for part, other in zip(parts, near, strict=True):
-                columns = np.maximum(getattr(other, name), 1e-9)
-                columns = np.log(columns) if logarithm else columns
-                for g in range(columns.shape[1]):
-                    total[:, g] += part * np.interp(at * other.range_mm, other.depth_mm, columns[:, g])
-            return np.exp(total) if logarithm else total
-
-        weight = mean("weight", True)
-        result.append(
-            PencilKernel(
-                kernel.energy_mev_u,
-                kernel.depth_mm,
-                kernel.dose,
-                mean("sigma_mm", True),
-                weight / weight.sum(axis=1, keepdims=True),
-                None if kernel.letd is None else mean("letd", True),
-            )
-        )
-    return tuple(result)
-
-
-def _fits(
-    simulation: Simulation, nodes: NDArray[np.float64], range_mm: float, gaussians: int
-) -> tuple[list[LateralFit], NDArray[np.float64]]:
-    step, width = simulation.spacing_mm
-    side = simulation.dose.shape[1] // 2
-    edges = np.concatenate([[0.0], (np.arange(side + 1) + 0.5) * width])
-    gaps = np.gradient(nodes)
-    fits: list[LateralFit] = []
-    letd = np.empty((nodes.size, gaussians))
+def _each(
+    profiles: Sequence[LateralProfile], nodes: NDArray[np.float64], range_mm: float, ion: str, gaussians: int
+) -> list[LateralFit]:
+    """Fits of one energy from the first depth towards the surface and towards the end, each near the last."""
+    core = _core_shape(ion, range_mm, nodes * range_mm)
     sigma, weight = _SEARCH[gaussians]
-    start = LateralFit(np.array(sigma) * (0.2 + 0.003 * range_mm), np.array(weight))
-    for i, node in enumerate(nodes):
-        half = max(min(0.25 * gaps[i], 0.01 * range_mm), step)
-        rows = slice(
-            max(int((node - half) / step), 0), min(int((node + half) / step) + 1, simulation.dose.shape[0])
-        )
-        dose = simulation.dose[rows].astype(np.float64)
-        total = dose.sum()
-        error = np.sqrt(np.square(simulation.error[rows], dtype=np.float64).sum(axis=0))
-        if total <= 0.0 or np.sqrt(np.square(error).sum()) > _WORST_ERROR * total:
-            fits.append(start)  # too little is left there to fit: what held before holds
-            letd[i] = letd[max(i - 1, 0)]
-            continue
-        weighted = (dose * simulation.letd[rows]).sum(axis=0)
-        folded = [_fold(a, side) / total for a in (dose.sum(axis=0), weighted)]
-        folded_error = np.sqrt(_fold(np.square(error), side)) / total
-        fit = fit_profile(edges, folded[0], folded_error, start)
-        mean = float(weighted.sum() / total)
-        letd[i] = property_of_gaussians(edges, folded[1], folded_error, fit, mean)
-        fits.append(fit)
-        start = fit
-    return fits, letd
+    middle = int(np.searchsorted(nodes, _BEGIN))
+    first = LateralFit(core[middle] * np.array(sigma), np.array(weight))
+    fits = [first] * nodes.size
+    for way in (range(middle, -1, -1), range(middle + 1, nodes.size)):
+        last = middle
+        for i in way:
+            start = fits[last].with_first(fits[last].sigma_mm[0] * core[i] / core[last])
+            fits[i] = _fitted(profiles[i], start, _FREE)
+            last = i
+    return fits
 
 
-def _fold(values: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Both sides of a profile together; its middle bin is the first."""
-    folded = values[side:].copy()
-    folded[1:] += values[:side][::-1]
-    return folded
+def _near(profiles: Sequence[LateralProfile], starts: Sequence[LateralFit]) -> list[LateralFit]:
+    return [_fitted(p, start, _BOUND) for p, start in zip(profiles, starts, strict=True)]
+
+
+def _fitted(profile: LateralProfile, start: LateralFit, freedom: float) -> LateralFit:
+    if not profile.certain:
+        return start
+    each = np.full(start.parameters.size, freedom)
+    if start.sigma_mm[0] < _MEASURABLE * profile.bin_mm:
+        each[0] = _FIXED
+    return fit_profile(profile.edges_mm, profile.part, profile.error, start, each)
+
+
+def _smooth_over_energy(fits: Sequence[Sequence[LateralFit]]) -> list[list[LateralFit]]:
+    parameters = smoothed(np.array([[f.parameters for f in row] for row in fits]))
+    return [[LateralFit.of(p) for p in row] for row in parameters]
+
+
+def _core_shape(ion: str, range_mm: float, depths_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Width of the core in water after Fermi and Eyges, mm; its scale is only nearly right."""
+    variance = water_variance(scattering_power(ion, range_mm), range_mm)
+    return np.sqrt(np.interp(depths_mm, STEP_MM * np.arange(variance.size), variance))
+
+
+def _letd_shares(profiles: Sequence[LateralProfile], fits: Sequence[LateralFit]) -> list[NDArray[np.float64]]:
+    """LETd of each Gaussian over that of all, by depth."""
+    shares = [np.ones(fits[0].sigma_mm.size)]
+    for profile, fit in zip(profiles, fits, strict=True):
+        if profile.certain:
+            share = property_of_gaussians(profile.edges_mm, profile.letd_part, profile.error, fit)
+        else:
+            share = shares[-1]
+        shares.append(share)
+    return shares[1:]
+
+
+def _depth_columns(
+    simulations: Sequence[Simulation], curves: Sequence[DepthCurves], parts: NDArray[np.float64], ion: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Ranges ``(m,)``, dose and LETd ``(m, parts)``, smooth over energy."""
+    energies = np.array([s.energy_mev_u for s in simulations])
+    measured = np.array([c.range_mm for c in curves])
+    csda = csda_range_mm(ion, energies)
+    ranges = csda + smoothed(measured - csda)
+    columns = [c.at(parts) for c in curves]
+    # Energy over range is the scale of a depth dose; what is left changes slowly.
+    scale = (energies / ranges)[:, None]
+    dose = scale * np.maximum(smoothed(np.array([dose for dose, _ in columns]) / scale), 0.0)
+    letd = np.exp(smoothed(np.log(np.array([letd for _, letd in columns]))))
+    return ranges, dose, letd
+
+
+def _kernel(
+    energy_mev_u: float,
+    range_mm: float,
+    parts: NDArray[np.float64],
+    depth_columns: tuple[NDArray[np.float64], NDArray[np.float64]],
+    nodes: NDArray[np.float64],
+    fits: Sequence[LateralFit],
+    letd_shares: NDArray[np.float64],
+) -> PencilKernel:
+    dose, letd = depth_columns
+    sigma = np.exp(_along(parts, nodes, np.log([f.sigma_mm for f in fits])))
+    weight = _along(parts, nodes, np.array([f.weight for f in fits]))
+    weight /= weight.sum(axis=1, keepdims=True)
+    share = np.exp(_along(parts, nodes, np.log(letd_shares)))
+    share /= (share * weight).sum(axis=1, keepdims=True)
+    return PencilKernel(energy_mev_u, parts * range_mm, dose, sigma, weight, letd[:, None] * share)
 
 
 def _along(
@@ -150,8 +175,3 @@ def _along(
 ) -> NDArray[np.float64]:
     """Values at depths between nodes, without overshoot, held beyond the ends."""
     return np.asarray(PchipInterpolator(nodes, values, axis=0)(np.clip(depths, nodes[0], nodes[-1])))
-
-
-def _range(depth: NDArray[np.float64], dose: NDArray[np.float64]) -> float:
-    ones = np.ones((depth.size, 1))
-    return PencilKernel(1.0, depth, dose, ones, ones).range_mm

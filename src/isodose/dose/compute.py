@@ -8,7 +8,6 @@ from typing import Any
 from isodose.dose.dose import Dose
 from isodose.dose.engine import engine as engine_of
 from isodose.dose.quantity import Quantity
-from isodose.errors import InputError
 from isodose.patient.patient import Patient
 from isodose.plan.plan import Plan
 
@@ -47,8 +46,4 @@ def compute_dose(
     wanted = dict.fromkeys(
         [Quantity.DOSE, *(q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities)]
     )
-    try:
-        chosen = engine_of(engine, **options)
-    except TypeError as error:
-        raise InputError(f"options of engine {engine!r}", str(error), "options that it takes") from error
-    return chosen.compute(patient, plan, tuple(wanted))
+    return engine_of(engine, **options).compute(patient, plan, tuple(wanted))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Any, Protocol, cast
 
 from isodose.dose.dose import Dose
@@ -27,9 +28,28 @@ def engine(name: str, **options: Any) -> DoseEngine:
     Raises
     ------
     InputError
+        If no engine has that name, or it does not take an option.
+    """
+    known = options_of(name)
+    for option in options:
+        if option not in known:
+            raise InputError(f"option of engine {name!r}", option, f"one of {', '.join(known)}")
+    return cast(DoseEngine, _class_of(name)(**options))
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Options that an engine takes.
+
+    Raises
+    ------
+    InputError
         If no engine has that name.
     """
+    return tuple(signature(_class_of(name)).parameters)
+
+
+def _class_of(name: str) -> Callable[..., Any]:
     found = {point.name: point for point in entry_points(group="isodose.engines")}
     if name not in found:
         raise InputError("engine", repr(name), f"one of {', '.join(sorted(found)) or '(none installed)'}")
-    return cast(DoseEngine, found[name].load()(**options))
+    return cast(Callable[..., Any], found[name].load())

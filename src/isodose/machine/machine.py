@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.machine.base_data import BaseData
+from isodose.machine.nozzle import BeamComponent, Monitor, PhaseSpace, RippleFilter
 
 _ENERGY_TOLERANCE_MEV_U = 1e-3
 """Energies this close to a bound or to a member of the energy list are taken as equal (rounding of files)."""
+
+AIR_RSP = 0.0011
+"""Stopping power of air relative to water that base data with a `Machine.fit_air_offset_mm` count with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +39,7 @@ class BeamOptics:
         Correlation of position and angle at the isocentre, x and y, ``(n, 2)``; negative where the beam
         still converges.
     energy_spread_percent
-        Standard deviation of the energy in percent of nominal, ``(n,)``.
+        Standard deviation of the energy in percent of nominal, ``(n,)``, before a ripple filter.
     particles_per_mu
         Calibration of the monitor chamber, ``(n,)`` particles per MU.
     """
@@ -86,7 +91,7 @@ class Machine:
     energies_mev_u
         The energies that it has, ascending; empty where every energy of the range can be had.
     optics
-        Spot, energy spread and calibration by energy.
+        Spot, energy spread and calibration by energy, of the usual focus.
     source_distance_mm
         From the virtual sources of the x and of the y deflection to the isocentre.
     nozzle_distance_mm
@@ -96,7 +101,17 @@ class Machine:
     snouts
         Identifiers of the snouts.
     base_data
-        Pencil beams in water by energy, if the machine has been commissioned.
+        Pencil beams in water by energy, if the machine has been commissioned; with the energy spread of beam
+        and ripple filter, without spot size and monitor.
+    foci
+        Other foci by name, at the same energies as ``optics``.
+    ripple_filter
+        What blurs the range, if anything.
+    monitor
+        What scatters a part of the beam, if anything.
+    fit_air_offset_mm
+        Length of air between nozzle and water for which the base data stand; None where there was none, and
+        air before the CT is not to be counted.
     """
 
     name: str
@@ -110,6 +125,10 @@ class Machine:
     shifters: tuple[Shifter, ...] = ()
     snouts: tuple[str, ...] = ()
     base_data: BaseData | None = None
+    foci: Mapping[str, BeamOptics] = field(default_factory=dict)
+    ripple_filter: RippleFilter | None = None
+    monitor: Monitor | None = None
+    fit_air_offset_mm: float | None = None
 
     def check_energy(self, energy_mev_u: float, field: str = "energy_mev_u") -> None:
         """Refuse an energy that the machine does not have.
@@ -156,9 +175,45 @@ class Machine:
         """Correlation of position and angle at the isocentre, x and y."""
         return self._pair(self.optics.correlation, energy_mev_u)
 
+    def at_focus(self, name: str | None, place: str = "focus") -> Machine:
+        """Machine with the optics of one of its foci; None is the usual one.
+
+        Raises
+        ------
+        InputError
+            If the machine has no focus of that name.
+        """
+        if name is None:
+            return self
+        if name not in self.foci:
+            have = ", ".join([*self.foci, "none for the usual one"])
+            raise InputError(place, repr(name), f"a focus of machine {self.name!r}: {have}")
+        return replace(self, optics=self.foci[name])
+
+    def phase_space(self, energy_mev_u: float) -> PhaseSpace:
+        """Phase space of the spot at the isocentre in air, before a monitor."""
+        return PhaseSpace(
+            self.spot_sigma_mm(energy_mev_u), self.divergence_rad(energy_mev_u), self.correlation(energy_mev_u)
+        )
+
+    def components(self, energy_mev_u: float, phase_space: PhaseSpace) -> tuple[BeamComponent, ...]:
+        """Parts of a spot that reach the patient: what passes the monitor untouched, and what it scatters."""
+        monitor = self.monitor
+        if monitor is None:
+            return (BeamComponent(1.0, phase_space, 0.0),)
+        scattered = phase_space.scattered(self._at(monitor.angle_rad, energy_mev_u), monitor.distance_mm)
+        return (
+            BeamComponent(1.0 - monitor.part, phase_space, 0.0),
+            BeamComponent(monitor.part, scattered, monitor.water_equivalent_mm),
+        )
+
     def energy_spread_percent(self, energy_mev_u: float) -> float:
-        """Return the standard deviation of the energy in percent of nominal."""
-        return self._at(self.optics.energy_spread_percent, energy_mev_u)
+        """Return the standard deviation of the energy in percent of nominal, behind a ripple filter."""
+        spread = self.optics.energy_spread_percent
+        if self.ripple_filter is not None:
+            filtered = self.ripple_filter.energy_spread_percent(self.ion, self.optics.energy_mev_u)
+            spread = np.hypot(spread, filtered)
+        return self._at(spread, energy_mev_u)
 
     def particles_per_mu(self, energy_mev_u: float) -> float:
         """Particles per monitor unit at a nominal energy."""

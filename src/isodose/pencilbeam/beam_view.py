@@ -154,6 +154,7 @@ def view_beam(
     resolution: Resolution,
     channels: tuple[DepthWeighting | None, ...] = (),
     threads: int = 1,
+    everywhere: bool = False,
 ) -> BeamView:
     """Prepare a beam.
 
@@ -169,6 +170,8 @@ def view_beam(
         Further quantities that the dose is weighted with; None is LETd.
     threads
         Number of threads.
+    everywhere
+        Whether all rays of the fan are followed, not only those that carry particles.
 
     Raises
     ------
@@ -192,6 +195,8 @@ def view_beam(
     before = _before(beam.range_shifter, power, tables, reach[0])
     margin = _margin(kernels, before)
     fan, rays = _rays(beam, frame, machine, order, optics, margin, reach, resolution)
+    if everywhere:
+        rays = np.arange(fan.shape[0] * fan.shape[1])
     stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
     u, v = fan.rays_mm(rays)
     distance = machine.source_distance_mm

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import isodose
 from isodose.dose.dose import Dose
+from isodose.dose.progress import Progress
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting
@@ -65,7 +66,7 @@ class PencilBeam:
     threads
         Number of threads; all processors by default.
     progress
-        Called with the number of beams done and to do.
+        Called after every beam.
 
     Raises
     ------
@@ -83,7 +84,7 @@ class PencilBeam:
         ray_spacing_mm: float | None = None,
         weightings: Mapping[Quantity, DepthWeighting] | None = None,
         threads: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
     ) -> None:
         if ray_spacing_mm is not None and not 0.1 <= ray_spacing_mm <= 10.0:
             raise InputError("ray_spacing_mm", ray_spacing_mm, "0.1 to 10 mm")
@@ -124,7 +125,9 @@ class PencilBeam:
             kernels += time.perf_counter() - begun
             rays += view.rays.size
             if self.progress is not None:
-                self.progress(i + 1, len(plan.beams))
+                done, elapsed = i + 1, time.perf_counter() - started
+                left = elapsed * (len(plan.beams) - done) / done
+                self.progress(Progress(done, len(plan.beams), elapsed, left, unit="beams"))
         factor = self._dose_factor(patient, grid, anatomy)
         provenance = {
             "engine": "pencilbeam",

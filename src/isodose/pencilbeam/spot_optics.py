@@ -36,6 +36,11 @@ class SpotOptics:
     source_distance_mm: tuple[float, float]
     map_sigma_mm: tuple[float, float]
 
+    def coefficients(self) -> NDArray[np.float64]:
+        """Variance as a polynomial in the position along the beam, for x and y ``(2, 3)``, mm2."""
+        pairs = zip(self.sigma_mm, self.divergence_rad, self.correlation, strict=True)
+        return np.array([[s**2, 2.0 * c * s * a, a**2] for s, a, c in pairs])
+
     def beyond_map(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Variance in mm2 beyond the map's on planes along the beam, mean of x and y."""
         parts = [

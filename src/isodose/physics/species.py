@@ -89,6 +89,9 @@ INDEX_OF_CHARGE_AND_NUCLEONS = np.full((9, 17), -1, dtype=np.int64)
 for _s in SPECIES:
     INDEX_OF_CHARGE_AND_NUCLEONS[_s.charge, _s.nucleons] = _s.index
 
+IONS: dict[str, str] = {"proton": "p", "helium": "He4", "carbon": "C12", "oxygen": "O16"}
+"""Names of the therapeutic beams, and the species that they are made of."""
+
 _BY_NAME = {s.name: s for s in SPECIES}
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
+from isodose.machine.nozzle import BeamComponent, PhaseSpace
+from isodose.physics.species import IONS as IONS  # a plan's ions, for those who read plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,14 @@ class Layer:
     sigma_mm
         Standard deviation of the spots at the isocentre in air, x and y, where it is not the machine's:
         measured, or changed on purpose.
+    focus
+        One of the machine's foci by name; None is its usual one.
     """
 
     energy_mev_u: float
     spots: Spots
     sigma_mm: tuple[float, float] | None = None
+    focus: str | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.energy_mev_u) and self.energy_mev_u > 0):
@@ -76,8 +81,23 @@ class Layer:
             object.__setattr__(self, "sigma_mm", size)
 
     def spot_sigma_mm(self, machine: Machine) -> tuple[float, float]:
-        """Spot size at the isocentre in air, x and y: the layer's own if it has one, else the machine's."""
-        return machine.spot_sigma_mm(self.energy_mev_u) if self.sigma_mm is None else self.sigma_mm
+        """Spot size at the isocentre in air, x and y: the layer's own if it has one, else its focus's.
+
+        Raises
+        ------
+        InputError
+            If the machine does not have the energy or the focus.
+        """
+        return self.phase_space(machine).sigma_mm
+
+    def phase_space(self, machine: Machine) -> PhaseSpace:
+        """Phase space of the spots as they leave the machine's magnets; errors as of `spot_sigma_mm`."""
+        found = machine.at_focus(self.focus).phase_space(self.energy_mev_u)
+        return found if self.sigma_mm is None else replace(found, sigma_mm=self.sigma_mm)
+
+    def components(self, machine: Machine) -> tuple[BeamComponent, ...]:
+        """Parts of the beam, such as pristine and scattered; errors as of `spot_sigma_mm`."""
+        return machine.components(self.energy_mev_u, self.phase_space(machine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +229,3 @@ class Plan:
     def particles(self) -> float:
         """Number of particles per fraction over all beams."""
         return sum(beam.particles for beam in self.beams)
-
-
-IONS: dict[str, str] = {"proton": "p", "helium": "He4", "carbon": "C12", "oxygen": "O16"}
-"""Names of the beams and the species of ``isodose.physics.species`` that they are made of."""

@@ -77,6 +77,8 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
             "deviation as a band; the target is shaded.",
         )
     )
+    if Quantity.RBE_DOSE in dose.values:
+        pictures.append(_rbe_planes(patient, dose, reference, point, plan.beams))
     if Quantity.LETD in dose.values:
         pictures.append(_letd_planes(patient, dose, reference, point, plan.beams))
     if Quantity.DOSE in dose.uncertainty:
@@ -111,6 +113,33 @@ def _dose_planes(
         "Physical dose per fraction over the CT; arrows show where the beams come from, + the isocentre."
     )
     return Picture("dose", three_planes(patient, wash, point, beams), "Dose on three planes", caption)
+
+
+def _rbe_planes(
+    patient: Patient,
+    dose: Dose,
+    reference: float,
+    point: NDArray[np.float64],
+    beams: Sequence[Beam],
+) -> Picture:
+    rbe, gy = dose.volume(Quantity.RBE_DOSE).values, dose.volume()
+    threshold = reference * LOW_DOSE_PERCENT / 100.0
+    high = (rbe / np.maximum(gy.values, 1e-9))[gy.values > threshold]
+    top = float(np.quantile(high, 0.995)) if high.size else 2.0
+    wash = Wash(
+        Volume(dose.grid, rbe),
+        mpl.colormaps["turbo"],
+        Normalize(1.0, max(top, 1.05)),
+        "RBE",
+        per=gy,
+        per_from=threshold,
+    )
+    model = dose.provenance.get("rbe", {}).get("model", "unknown")
+    caption = (
+        f"Relative biological effectiveness by model {model!r} where the dose is at least "
+        f"{LOW_DOSE_PERCENT:.0f} % of the reference; the RBE-weighted dose is its product with the dose."
+    )
+    return Picture("rbe", three_planes(patient, wash, point, beams), "RBE", caption)
 
 
 def _letd_planes(

@@ -52,7 +52,12 @@ class Part:
 
 
 def write_report(
-    folder: str | Path, patient: Patient, plan: Plan, dose: Dose, title: str | None = None
+    folder: str | Path,
+    patient: Patient,
+    plan: Plan,
+    dose: Dose,
+    title: str | None = None,
+    more: Sequence[tuple[Picture, Table]] = (),
 ) -> Path:
     """Write ``report.html`` and its figures in ``figures/``.
 
@@ -66,6 +71,8 @@ def write_report(
         What came out; it needs ``Quantity.DOSE``.
     title
         Heading; by default the patient and the plan.
+    more
+        Further sections: a picture and the table under it.
 
     Returns
     -------
@@ -87,6 +94,9 @@ def write_report(
         "dvh": dvh_table(histograms, patient.structures, plan.prescription_gy),
         "spots": beams_table(plan),
     }
+    for picture, table in more:
+        pictures.append(picture)
+        tables[picture.key] = table
     if dose.uncertainty:
         tables["uncertainty"] = uncertainty_table(patient, dose, reference_gy(patient, plan, dose))
     warnings = []

@@ -6,58 +6,31 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from isodose.dose.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 """Where there is no terminal, a line is printed this often."""
 
 
-class EngineProgress(Protocol):
-    """What an engine reports; ``isodose.transport.progress.Progress`` is one."""
-
-    @property
-    def done(self) -> int:
-        """Histories finished."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """Histories wanted."""
-        ...
-
-    @property
-    def elapsed_s(self) -> float:
-        """Time so far, s."""
-        ...
-
-    @property
-    def remaining_s(self) -> float:
-        """Estimate of what is left, s."""
-        ...
-
-    @property
-    def uncertainty(self) -> float:
-        """Mean relative uncertainty above half of the maximum; nan while unknown."""
-        ...
-
-
 class _Line:
     """Receives progress; what it says depends on where it is shown."""
 
-    def __init__(self, console: Console, bar: Progress | None) -> None:
+    def __init__(self, console: Console, bar: Bar | None) -> None:
         self._console, self._bar = console, bar
         self._task = None if bar is None else bar.add_task("starting", total=None, report="")
         self._last = -math.inf
 
-    def __call__(self, progress: EngineProgress) -> None:
+    def __call__(self, progress: Progress) -> None:
         text = report(progress)
         if self._bar is not None and self._task is not None:
             self._bar.update(
                 self._task,
-                description="transport",
+                description="computing",
                 completed=progress.done,
                 total=progress.total,
                 report=text,
@@ -67,10 +40,13 @@ class _Line:
             self._console.print(f"  {text}", highlight=False)
 
 
-def report(progress: EngineProgress) -> str:
-    """One line: percent, histories, uncertainty, time so far and left."""
+def report(progress: Progress) -> str:
+    """One line: percent, work done, uncertainty, time so far and left."""
     percent = 100.0 * progress.done / max(1, progress.total)
-    parts = [f"{percent:5.1f} %", f"{progress.done:,} of {progress.total:,} histories".replace(",", " ")]
+    parts = [
+        f"{percent:5.1f} %",
+        f"{progress.done:,} of {progress.total:,} {progress.unit}".replace(",", " "),
+    ]
     if math.isfinite(progress.uncertainty):
         parts.append(f"uncertainty {100.0 * progress.uncertainty:.2f} %")
     parts.append(f"{clock(progress.elapsed_s)} gone")
@@ -105,5 +81,5 @@ def progress_line(console: Console) -> Iterator[_Line]:
         yield _Line(console, None)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[report]}"))
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=console, transient=True) as bar:
         yield _Line(console, bar)

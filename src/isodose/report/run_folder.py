@@ -117,14 +117,16 @@ def write_results(
     """
     names: list[str] = []
     for quantity, values in dose.values.items():
-        additive = quantity.unit == "Gy"
+        additive = quantity.unit.startswith("Gy")
         factor = np.float32(plan.fractions if additive else 1)
         stem = f"{quantity.key}_total" if additive and plan.fractions > 1 else quantity.key
         text = f"{quantity.label}, {quantity.unit}"
         if additive:
             text += f", {plan.fractions} fraction{'s' if plan.fractions > 1 else ''}"
         volume = Volume(dose.grid, factor * values)
-        names += _write(folder, stem, volume, patient.identity, additive, text, formats, plan_uid)
+        effect = quantity is Quantity.RBE_DOSE
+        kind = DoseType.EFFECTIVE if effect else DoseType.PHYSICAL
+        names += _write(folder, stem, volume, patient.identity, additive, text, formats, plan_uid, kind)
         if quantity in dose.uncertainty:
             volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
             text = f"Uncertainty (1 sd): {text}"
@@ -137,7 +139,7 @@ def write_results(
                 text,
                 formats,
                 plan_uid,
-                error=True,
+                DoseType.ERROR,
             )
     for quantity, spectra in dose.spectra.items():
         names.append(f"{quantity.key}.npz")
@@ -154,7 +156,7 @@ def _write(
     comment: str,
     formats: tuple[str, ...],
     plan_uid: str,
-    error: bool = False,
+    dose_type: DoseType,
 ) -> list[str]:
     names = []
     for kind in formats:
@@ -165,7 +167,7 @@ def _write(
                 volume,
                 identity,
                 units=DoseUnits.GY if is_dose else DoseUnits.RELATIVE,
-                dose_type=DoseType.ERROR if error else DoseType.PHYSICAL,
+                dose_type=dose_type,
                 comment=comment,
                 plan_uid=plan_uid,
             )

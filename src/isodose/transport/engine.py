@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import isodose
 from isodose.dose.dose import Dose
+from isodose.dose.progress import Progress
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
@@ -29,7 +30,6 @@ from isodose.transport.geometry import geometry
 from isodose.transport.options import MOST_HISTORIES, RunOptions
 from isodose.transport.particle_classes import default_energy_edges_mev
 from isodose.transport.plan_source import check_energies, plan_source, shifter_materials
-from isodose.transport.progress import Progress
 from isodose.transport.results import dose_values
 from isodose.transport.run import Run
 from isodose.transport.scoring import CURRENT, TRACK_LENGTH, Slots

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from isodose.dose.progress import Progress
 from isodose.errors import InputError
-from isodose.transport.progress import Progress
 
 MOST_HISTORIES = 2**40
 """More than any computation runs in years."""

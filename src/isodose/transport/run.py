@@ -8,13 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from isodose.dose.progress import Progress
 from isodose.patient.grid import Grid
 from isodose.transport import checkpoint
 from isodose.transport.geometry import Geometry
 from isodose.transport.history import run_histories
 from isodose.transport.options import RunOptions
 from isodose.transport.particle import BINDING, BUDGET, DEPOSITED, ESCAPED, NEUTRAL, REACTIONS, SOURCE
-from isodose.transport.progress import Progress
 from isodose.transport.region import lateral_region
 from isodose.transport.scoring import BLOCK_SHIFT, Scorer, Slots
 from isodose.transport.source import Source

@@ -1,4 +1,4 @@
-"""How far a Monte Carlo is."""
+"""How far an engine is."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A report that the engine gives now and then.
+    """A report that an engine gives now and then.
 
     Parameters
     ----------
     done, total
-        Histories finished and wanted.
+        Work finished and wanted.
     elapsed_s, remaining_s
         Time so far and an estimate of what is left, in seconds.
     uncertainty
-        Mean relative uncertainty of the dose above half of its maximum; nan before two batches.
+        Mean relative uncertainty of the dose above half of its maximum; nan where it is not known.
+    unit
+        What is counted.
     """
 
     done: int
     total: int
     elapsed_s: float
     remaining_s: float
-    uncertainty: float
+    uncertainty: float = float("nan")
+    unit: str = "histories"

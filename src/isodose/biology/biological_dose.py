@@ -1,0 +1,100 @@
+"""RBE-weighted dose of a plan in one call, whichever engine computes the physical dose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from isodose.biology.mixed_field import (
+    HYDROGEN,
+    letd_depth_weighting,
+    letd_voxel_values,
+    model_depth_weightings,
+)
+from isodose.biology.models import RbeModel, check_ion, needed_quantities
+from isodose.biology.radiation_model import RadiationModel
+from isodose.biology.rbe_dose import MODEL_KEY, with_rbe_dose
+from isodose.biology.tissue import TissueMap
+from isodose.dose.compute import compute_dose
+from isodose.dose.dose import Dose
+from isodose.dose.engine import options_of
+from isodose.dose.quantity import Quantity
+from isodose.errors import InputError
+from isodose.machine.base_data import DepthSpectra, DepthWeighting
+from isodose.machine.machine import Machine
+from isodose.machine.machine_file import machine as machine_of
+from isodose.patient.patient import Patient
+from isodose.plan.plan import Plan
+
+
+def compute_biological_dose(
+    patient: Patient,
+    plan: Plan,
+    model: RbeModel,
+    tissues: TissueMap,
+    quantities: Iterable[str | Quantity] = (Quantity.DOSE,),
+    engine: str = "pencilbeam",
+    **options: Any,
+) -> Dose:
+    """Dose of a plan with `Quantity.RBE_DOSE`.
+
+    An engine that takes ``weightings`` gets the model's averages along the machine's beams; any other must
+    give the spectra of track length, which the averages follow from voxel by voxel.
+
+    Parameters
+    ----------
+    patient, plan
+        As of :func:`isodose.dose.compute.compute_dose`.
+    model
+        RBE model, see `isodose.biology.models.model`.
+    tissues
+        Photon response of every voxel.
+    quantities, engine, **options
+        As of :func:`isodose.dose.compute.compute_dose`.
+
+    Raises
+    ------
+    InputError
+        If the model is not for the beam, the machine has no spectra, or for what the engine refuses.
+    """
+    check_ion(model, plan.ion)
+    asked = [q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities]
+    wanted = [q for q in asked if q is not Quantity.RBE_DOSE]
+    needed = needed_quantities(model)
+    if "weightings" in options_of(engine):
+        weightings = _weightings(model, plan, options.get("machine")) if needed else {}
+        dose = compute_dose(patient, plan, [*wanted, *needed], engine, weightings=weightings, **options)
+        if isinstance(model, RadiationModel):
+            dose = replace(dose, provenance={**dose.provenance, MODEL_KEY: model.name})
+        return with_rbe_dose(dose, model, plan.ion, patient, tissues)
+    extra = [Quantity.TRACK_LENGTH] if needed else []
+    dose = compute_dose(patient, plan, [*wanted, *extra], engine, **options)
+    if Quantity.LETD not in needed:
+        return with_rbe_dose(dose, model, plan.ion, patient, tissues)
+    letd = letd_voxel_values(dose.spectra[Quantity.TRACK_LENGTH], dose.grid, _charges(plan.ion))
+    weighted = with_rbe_dose(
+        replace(dose, values={**dose.values, Quantity.LETD: letd}), model, plan.ion, patient, tissues
+    )
+    values = {**dose.values, Quantity.RBE_DOSE: weighted.values[Quantity.RBE_DOSE]}
+    return replace(weighted, values=values)
+
+
+def _weightings(model: RbeModel, plan: Plan, machine: Machine | str | None) -> dict[Quantity, DepthWeighting]:
+    chosen = machine if isinstance(machine, Machine) else machine_of(machine or plan.machine)
+    spectra = _spectra(chosen)
+    if isinstance(model, RadiationModel):
+        return model_depth_weightings(spectra, model)
+    return {Quantity.LETD: letd_depth_weighting(spectra, _charges(plan.ion))}
+
+
+def _spectra(machine: Machine) -> DepthSpectra:
+    if machine.base_data is None or machine.base_data.spectra is None:
+        expected = "base data with particle spectra, as `isodose machine build` makes them"
+        raise InputError(f"machine {machine.name!r}: spectra", "none", expected)
+    return machine.base_data.spectra
+
+
+def _charges(ion: str) -> tuple[int, ...] | None:
+    """Whose LETd a model takes: that of hydrogen in a proton beam, as in the data it was fitted to."""
+    return HYDROGEN if ion == "proton" else None

@@ -1,0 +1,45 @@
+"""``isodose plan``: spots and weights of fixed fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isodose.cli.options import Gantry, Ion, PatientArgument, target_of
+from isodose.errors import InputError
+
+
+def plan(
+    patient: PatientArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .dcm (RT Ion Plan) or .yaml.")],
+    target: Annotated[
+        str | None, typer.Option(help="Structure to cover.", show_default="the first target")
+    ] = None,
+    ion: Annotated[Ion, typer.Option(help="What the beams are made of.")] = Ion.PROTON,
+    gantry: Gantry = [0.0],  # noqa: B006
+    dose: Annotated[float, typer.Option(help="Prescribed physical dose per fraction, Gy.")] = 2.0,
+    fractions: Annotated[int, typer.Option(min=1, help="Number of fractions.")] = 1,
+    machine: Annotated[
+        str | None, typer.Option(help="Machine: a name or a YAML file.", show_default="the ion's generic one")
+    ] = None,
+) -> None:
+    """Place spots over a target and give them the analytic weights of a flat spread-out Bragg peak."""
+    import isodose
+    from isodose.machine.machine_file import machine as machine_of
+    from isodose.plan.dicom_ion_plan import write_ion_plan
+    from isodose.plan.yaml_plan import write_plan
+
+    if out.suffix.lower() not in (".dcm", ".yaml", ".yml"):
+        raise InputError("--out", out.name, "a file that ends in .dcm or .yaml")
+    person = isodose.load_patient(patient)
+    wanted = target_of(person, target).name
+    chosen = machine_of(machine or f"generic_{ion.value}")
+    made = isodose.simple_plan(person, wanted, ion.value, chosen, gantry, dose, fractions=fractions)
+    if out.suffix.lower() == ".dcm":
+        write_ion_plan(made, out, person, machine=chosen)
+    else:
+        write_plan(made, out)
+    spots = sum(beam.spot_count for beam in made.beams)
+    typer.echo(f"{out}: {len(made.beams)} beams, {spots} spots, {made.particles:.3g} particles per fraction")

@@ -1,0 +1,90 @@
+"""Influence matrices of the pencil-beam engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+import isodose
+from isodose.dose.influence import Influence
+from isodose.dose.quantity import Quantity
+from isodose.errors import InputError
+from isodose.machine.base_data import DepthWeighting
+from isodose.machine.machine import Machine
+from isodose.pencilbeam.beam_view import Anatomy, Resolution, view_beam
+from isodose.pencilbeam.influence_columns import ColumnStore
+from isodose.pencilbeam.influence_full import add_full
+from isodose.pencilbeam.influence_single import add_single
+from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.plan.plan import Beam, Plan
+
+KEPT = 0.995
+"""Part of a spot's dose at every depth that the matrix keeps by default."""
+
+
+def influence_matrix(
+    plan: Plan,
+    machine: Machine,
+    anatomy: Anatomy,
+    voxels: InfluenceVoxels,
+    resolution: Callable[[Beam], Resolution],
+    channels: Mapping[Quantity, DepthWeighting | None] | None = None,
+    kept: float = KEPT,
+    threads: int = 1,
+) -> Influence:
+    """Influence matrix of a plan's spots, which need no weights for it.
+
+    Parameters
+    ----------
+    plan, machine
+        What is delivered, by what; the machine must have base data.
+    anatomy
+        To whom.
+    voxels
+        Where the dose is wanted.
+    resolution
+        How finely each beam is followed. Where it does not split spots, a spot takes the way of one ray for each
+        voxel (`isodose.pencilbeam.influence_single`), with one Gaussian.
+    channels
+        Further quantities that the dose is weighted with; None is LETd.
+    kept
+        Part of a spot's dose that is kept at every depth, between 0.5 and 0.9999; what lies outside is given to
+        the rest.
+    threads
+        Number of threads.
+
+    Raises
+    ------
+    InputError
+        If the machine has no base data for an energy, or an option is out of its range.
+    """
+    if not 0.5 <= kept <= 0.9999:
+        raise InputError("kept", kept, "0.5 to 0.9999")
+    started = time.perf_counter()
+    wanted = dict(channels or {})
+    spots = [beam.spot_count for beam in plan.beams]
+    store = ColumnStore(sum(spots), 1 + len(wanted))
+    for beam, first in zip(plan.beams, np.cumsum([0, *spots]), strict=False):
+        detail = resolution(beam)
+        if not detail.split and detail.gaussians != 1:
+            raise InputError("gaussians", detail.gaussians, "1 where spots are not split")
+        whole = not detail.split
+        view = view_beam(beam, machine, anatomy, detail, tuple(wanted.values()), threads, everywhere=whole)
+        add = add_single if whole else add_full
+        add(store, view, voxels, int(first), kept, threads)
+    indptr, indices, values = store.join()
+    provenance = {
+        "engine": "pencilbeam",
+        "version": isodose.__version__,
+        "machine": machine.name,
+        "plan": plan.name,
+        "ion": plan.ion,
+        "kept": kept,
+        "threads": threads,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    quantities = [Quantity.DOSE, *wanted]
+    return Influence(voxels.grid, indptr, indices, dict(zip(quantities, values, strict=True)), provenance)

@@ -1,0 +1,2 @@
+"""x"""
+def add_full(*a): raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Track-structure Monte Carlo at nanometre scale, clustering, and the nanodosimetric database."""

@@ -1,0 +1,133 @@
+"""Cluster sizes by associated-volume clustering: sites drawn where the ionisations of a track are.
+
+For each ionisation a site is drawn whose volume contains it, and the ionisations of the same track in that
+site are counted. A site that holds ``k`` of them could have been drawn for each of them, so it counts ``1/k``:
+the sums are then the volume of all places where a site finds ``k`` ionisations, in units of the site's own
+volume. That is the expected number of such sites if space were filled with them, the quantity that
+:mod:`isodose.track.shell_targets` samples with one fixed filling.
+
+The method is that of the EURADOS associated-volume code (H. Rabus, PTB).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isodose.errors import InputError
+from isodose.physics.random import start, uniform
+from isodose.track.cell_list import CANDIDATE_CELLS, CellList, points_in_cylinder, points_in_sphere, sort_into_cells
+from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
+
+
+def sphere_clusters(
+    points_nm: NDArray[np.float64], radius_nm: float, sizes: int = 512, seed: int = 1, repeats: int = 1
+) -> NDArray[np.float64]:
+    """Spherical sites by their cluster size, of the ionisations of one track.
+
+    Parameters
+    ----------
+    points_nm
+        ``[points, 3]`` places of the ionisations, nm.
+    radius_nm
+        Radius of a site, nm.
+    sizes
+        Length of the answer; its last entry holds all larger clusters too.
+    seed
+        Seed of the random sites.
+    repeats
+        Sites drawn per ionisation.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[sizes]``: number of sites with ``k`` ionisations, in units of the site's volume.
+
+    Raises
+    ------
+    InputError
+        If the shape of the points, the radius or a number is impossible.
+    """
+    points = _checked(points_nm, sizes, repeats)
+    if not (np.isfinite(radius_nm) and radius_nm > 0.0):
+        raise InputError("radius_nm", radius_nm, "a positive length")
+    counts = np.zeros(sizes)
+    _score_spheres(sort_into_cells(points, 2.0 * radius_nm), radius_nm, seed, repeats, counts)
+    return counts
+
+
+def cylinder_clusters(
+    points_nm: NDArray[np.float64], sizes: int = 512, seed: int = 1, repeats: int = 1
+) -> NDArray[np.float64]:
+    """Cylindrical sites (2.3 nm by 3.4 nm, of random direction) by their cluster size.
+
+    Parameters, return value and errors are those of :func:`sphere_clusters`.
+    """
+    points = _checked(points_nm, sizes, repeats)
+    counts = np.zeros(sizes)
+    edge = math.hypot(DIAMETER_NM, HEIGHT_NM)
+    _score_cylinders(sort_into_cells(points, edge), seed, repeats, counts)
+    return counts
+
+
+def _checked(points_nm: NDArray[np.float64], sizes: int, repeats: int) -> NDArray[np.float64]:
+    if points_nm.ndim != 2 or points_nm.shape[1] != 3:
+        raise InputError("points_nm", points_nm.shape, "an array [points, 3]")
+    if not np.all(np.isfinite(points_nm)):
+        raise InputError("points_nm", "a place that is not finite", "finite places")
+    if sizes < 2 or repeats < 1:
+        raise InputError("sizes, repeats", (sizes, repeats), "at least 2 sizes and 1 repeat")
+    return np.ascontiguousarray(points_nm, dtype=np.float64)
+
+
+@njit(cache=True, error_model="numpy")
+def random_direction(stream):  # type: ignore[no-untyped-def]
+    """Isotropic unit vector."""
+    uz = 2.0 * uniform(stream) - 1.0
+    across = math.sqrt(max(0.0, 1.0 - uz * uz))
+    azimuth = 2.0 * math.pi * uniform(stream)
+    return across * math.cos(azimuth), across * math.sin(azimuth), uz
+
+
+@njit(cache=True, error_model="numpy")
+def _score_spheres(cell_list: CellList, radius_nm, seed, repeats, counts):  # type: ignore[no-untyped-def]
+    last = counts.size - 1
+    stream = np.zeros(1, np.uint64)
+    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    start(stream, seed, 0)
+    r2 = radius_nm * radius_nm
+    for n in range(cell_list.points_nm.shape[0]):
+        x, y, z = cell_list.points_nm[n, 0], cell_list.points_nm[n, 1], cell_list.points_nm[n, 2]
+        for _ in range(repeats):
+            dx, dy, dz = radius_nm, radius_nm, radius_nm
+            while dx * dx + dy * dy + dz * dz > r2:
+                dx = (2.0 * uniform(stream) - 1.0) * radius_nm
+                dy = (2.0 * uniform(stream) - 1.0) * radius_nm
+                dz = (2.0 * uniform(stream) - 1.0) * radius_nm
+            # the ionisation itself may fall out by rounding
+            size = max(1, points_in_sphere(cell_list, x + dx, y + dy, z + dz, radius_nm, found))
+            counts[min(size, last)] += 1.0 / (size * repeats)
+
+
+@njit(cache=True, error_model="numpy")
+def _score_cylinders(cell_list: CellList, seed, repeats, counts):  # type: ignore[no-untyped-def]
+    last = counts.size - 1
+    stream = np.zeros(1, np.uint64)
+    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    start(stream, seed, 0)
+    radius, half = 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM
+    for n in range(cell_list.points_nm.shape[0]):
+        x, y, z = cell_list.points_nm[n, 0], cell_list.points_nm[n, 1], cell_list.points_nm[n, 2]
+        for _ in range(repeats):
+            ux, uy, uz = random_direction(stream)
+            px, py, pz = random_direction(stream)
+            along = px * ux + py * uy + pz * uz
+            px, py, pz = px - along * ux, py - along * uy, pz - along * uz
+            out = radius * math.sqrt(uniform(stream)) / math.sqrt(px * px + py * py + pz * pz)
+            up = half * (2.0 * uniform(stream) - 1.0)
+            x0, y0, z0 = x + out * px + up * ux, y + out * py + up * uy, z + out * pz + up * uz
+            size = max(1, points_in_cylinder(cell_list, x0, y0, z0, (ux, uy, uz), radius, half, found))
+            counts[min(size, last)] += 1.0 / (size * repeats)
