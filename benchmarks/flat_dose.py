@@ -12,9 +12,8 @@ from isodose.patient.body import body_ct, inside_body
 from isodose.patient.hounsfield import calibration_of
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_view import Anatomy, BeamView, Resolution, view_beam
-from isodose.pencilbeam.fan_sampling import add_to_voxels, seen_by_fan
 from isodose.pencilbeam.media import media_of
-from isodose.pencilbeam.superposition import adjoint, forward
+from isodose.pencilbeam.beam_dose import add_beam_dose, seen_by_beam
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 
 ITERATIONS = 40
@@ -43,11 +42,11 @@ def _flat_beam(
     view: BeamView, patient: Patient, voxels: NDArray[np.bool_], inside: NDArray[np.bool_], dose_gy: float
 ) -> Beam:
     weights = [layer.spots.particles.copy() for layer in view.beam.layers]
-    whole = _seen(view, patient, voxels.astype(np.float32), inside, weights)
+    whole = _seen(view, patient, voxels.astype(np.float32)
     for _ in range(ITERATIONS):
         dose = _dose(view, patient, inside, weights)
         ratio = np.divide(np.float32(dose_gy), dose, out=np.zeros_like(dose), where=voxels & (dose > 0.0))
-        seen = _seen(view, patient, ratio, inside, weights)
+        seen = _seen(view, patient, ratio, inside)
         for weight, part, total in zip(weights, seen, whole, strict=True):
             weight *= np.divide(part, total, out=np.zeros_like(part), where=total > 0.0)
     layers = [
@@ -60,22 +59,12 @@ def _flat_beam(
 def _dose(
     view: BeamView, patient: Patient, inside: NDArray[np.bool_], weights: list[NDArray[np.float64]]
 ) -> NDArray[np.float32]:
-    image = np.zeros((1, view.fan.planes, *view.fan.shape), dtype=np.float32)
-    forward(view.superposition, view.fluence(weights), image, 0, view.fan.planes)
     volumes = np.zeros((1, *patient.grid.shape), dtype=np.float32)
-    add_to_voxels(view.fan, image, patient.grid, inside, volumes, 1)
+    add_beam_dose(view, patient.grid, inside, volumes, 1, weights)
     return volumes[0]
 
 
 def _seen(
-    view: BeamView,
-    patient: Patient,
-    volume: NDArray[np.float32],
-    inside: NDArray[np.bool_],
-    weights: list[NDArray[np.float64]],
+    view: BeamView, patient: Patient, volume: NDArray[np.float32], inside: NDArray[np.bool_]
 ) -> list[NDArray[np.float64]]:
-    image = seen_by_fan(view.fan, volume[None], patient.grid, inside)
-    fluence = view.fluence(weights)
-    out = np.zeros_like(fluence)
-    adjoint(view.superposition, image, fluence, out, 0, view.fan.planes)
-    return view.seen_by_spots(out)
+    return seen_by_beam(view, patient.grid, inside, volume[None], 1)

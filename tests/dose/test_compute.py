@@ -41,7 +41,7 @@ def test_dose_is_always_computed_and_options_reach_the_engine(head, two_fields):
     [
         ({"engine": "abacus"}, "engine: found 'abacus', expected one of uniform"),
         ({"engine": "uniform", "quantities": ["kerma"]}, "quantity: found 'kerma'"),
-        ({"engine": "uniform", "histories": 3}, "options of engine 'uniform'.*histories"),
+        ({"engine": "uniform", "histories": 3}, "option of engine 'uniform'.*histories"),
     ],
 )
 def test_unknown_names_are_refused(head, two_fields, arguments, message):

@@ -89,7 +89,7 @@ def test_energies_between_listed_ones_are_refused(tmp_path: Path) -> None:
         ({"nozzle_distance_mm": -1}, "nozzle_distance_mm", "greater than 0"),
         ({"nozzle_distance_mm": True}, "nozzle_distance_mm", "not true or false"),
         ({"source_distance_mm": [2000]}, "source_distance_mm[1]", "a value"),
-        ({"energy_mev_u": {"minimum": 200, "maximum": 100}}, "energy_mev_u.maximum", "more than"),
+        ({"energy_mev_u": {"minimum": 200, "maximum": 100}}, "energy_mev_u.maximum", "no less than"),
         ({"energy_mev_u": {"minimum": 50, "maximum": 200}}, "optics", "rows from 50 to 200"),
         (
             {"energy_mev_u": {"minimum": 100, "maximum": 200, "available": [100, 210]}},
@@ -114,6 +114,56 @@ def test_wrong_files_are_told_where(tmp_path: Path, changes: dict, field: str, t
     with pytest.raises(InputError) as caught:
         read_machine(path)
     assert (caught.value.file, caught.value.field) == (path.resolve(), field)
+    assert text in str(caught.value)
+
+
+FOCUS = [{k: row[k] for k in ("energy_mev_u", "sigma_mm", "divergence_rad")} for row in GOOD["optics"]]
+MONITOR = {"part": 0.2, "distance_mm": 1000, "water_equivalent_mm": 0.1, "angle_rad": [0.004, 0.002]}
+
+
+def test_nozzle_and_foci(tmp_path: Path) -> None:
+    wide = [{**row, "sigma_mm": [9.0, 8.0], "correlation": [0.5, 0.0]} for row in FOCUS]
+    changes = {
+        "foci": {"F2": wide},
+        "monitor": MONITOR,
+        "ripple_filter": {"name": "RF", "range_sigma_mm": 1},
+        "fit_air_offset_mm": 100,
+        "energy_mev_u": {"minimum": 100, "maximum": 200},
+    }
+    mine = read_machine(file_with(tmp_path, **changes))
+    assert mine.at_focus(None) is mine
+    at = mine.at_focus("F2")
+    assert at.phase_space(150).sigma_mm == (9.0, 8.0)
+    assert at.correlation(150) == (0.5, 0.0)
+    assert at.particles_per_mu(150) == mine.particles_per_mu(150)
+    assert mine.monitor is not None
+    assert mine.monitor.angle_rad.tolist() == [0.004, 0.002]
+    assert mine.ripple_filter is not None
+    assert mine.ripple_filter.range_sigma_mm.tolist() == [1.0, 1.0]
+    # The nozzle is 400 mm away and 100 mm of air belong to the base data: 250 mm are left before 50 mm.
+    assert mine.air_depth_mm(50.0) == pytest.approx(0.0011 * 250.0)
+    assert read_machine(file_with(tmp_path)).air_depth_mm(50.0) == 0.0
+    with pytest.raises(InputError, match=r"beams\[0\].*'F9'.*F2, none"):
+        mine.at_focus("F9", "beams[0]")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"foci": {"F2": FOCUS[:1]}}, "foci.F2", "same energies as optics"),
+        ({"foci": {"F2": []}}, "foci.F2", "(none)"),
+        ({"foci": {"a name too long for DICOM": FOCUS}}, "foci.a name too long for DICOM.[key]", "pattern"),
+        ({"monitor": {**MONITOR, "angle_rad": [1e-3] * 3}}, "monitor.angle_rad", "one for each of 2 rows"),
+        ({"monitor": {**MONITOR, "part": 1.5}}, "monitor.part", "less than 1"),
+        ({"monitor": {**MONITOR, "angle_rad": [-1, 0]}}, "monitor.angle_rad[0]", "greater"),
+        ({"ripple_filter": {"name": "RF", "range_sigma_mm": 0}}, "ripple_filter.range_sigma_mm[0]", "greater"),
+        ({"ripple_filter": {"range_sigma_mm": 1}}, "ripple_filter.name", "a value"),
+    ],
+)
+def test_wrong_nozzles_are_told_where(tmp_path: Path, changes: dict, field: str, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_machine(file_with(tmp_path, **changes))
+    assert caught.value.field == field
     assert text in str(caught.value)
 
 

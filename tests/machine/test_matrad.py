@@ -124,7 +124,7 @@ def test_machine(imported: ImportedMachine) -> None:
     assert imported.base_data.ion == "proton"
     assert machine.base_data is imported.base_data
     assert imported.base_data.provenance["imported_from"] == "protons_Invented.mat"
-    assert imported.fit_air_offset_mm == 100.0
+    assert imported.machine.fit_air_offset_mm == 100.0
     assert imported.focus == (0,) * 5
 
 
@@ -249,8 +249,8 @@ def test_energies_are_sorted(tmp_path: Path, imported: ImportedMachine) -> None:
 
 def test_air_before_the_skin(imported: ImportedMachine) -> None:
     # Nozzle at 500 mm, skin at 150 mm: 350 mm of air, of which the kernels hold 100 mm.
-    assert imported.air_depth_mm(150.0) == pytest.approx(0.0011 * 250.0)
-    assert imported.air_depth_mm(450.0) == pytest.approx(-0.0011 * 50.0)
+    assert imported.machine.air_depth_mm(150.0) == pytest.approx(0.0011 * 250.0)
+    assert imported.machine.air_depth_mm(450.0) == pytest.approx(-0.0011 * 50.0)
 
 
 def test_tissues(imported: ImportedMachine) -> None:
@@ -319,7 +319,7 @@ def test_dose_of_a_spot_is_that_of_pyradplan(file: Path) -> None:
     np.testing.assert_allclose(depth, own_path, atol=0.01)
 
     off_axis = np.sum(from_source**2, axis=1) - (from_source @ along) ** 2
-    at = depth + beam.air_depth_mm(to_skin)
+    at = depth + beam.machine.air_depth_mm(to_skin)
     variance, weight = (
         np.stack([np.interp(at, kernel.depth_mm, c) for c in columns.T])
         for columns in (kernel.sigma_mm, kernel.weight)

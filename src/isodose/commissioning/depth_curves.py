@@ -9,8 +9,8 @@ from scipy.interpolate import CubicSpline
 from isodose.commissioning.simulation import Simulation
 from isodose.evaluate.bragg import DepthProfile
 
-_NEGLIGIBLE = 1e-4
-"""Where less than this part of the highest dose is left, LETd is that of the last depth with more."""
+_NEGLIGIBLE = 2e-3
+"""From where less than this part of the highest dose is left, LETd is held."""
 _FINE = 0.003
 """Parts of the range closer than this are read as points, others as means over their neighbourhood."""
 _RANGE_POINTS = 8000
@@ -31,7 +31,7 @@ class DepthCurves:
         weighted = (simulation.dose.astype(np.float64) * simulation.letd).sum(axis=1) * width
         self.end_mm = dose.size * step
         edges = np.arange(dose.size + 1) * step
-        # Splines of the sums up to a depth keep what lies in each bin, also where the peak is as narrow as a few.
+        # Splines of the sums keep what lies in each bin, also where the peak is only a few bins wide.
         self._dose, self._weighted = (
             CubicSpline(edges, np.append(0.0, np.cumsum(values) * step)) for values in (dose, weighted)
         )
@@ -56,11 +56,13 @@ class DepthCurves:
 
         def value(total: CubicSpline) -> NDArray[np.float64]:
             mean = (total(high) - total(low)) / length
-            return np.maximum(np.where(wide, mean, total(np.minimum(depths, self.end_mm), 1)), 0.0)
+            point = total(np.minimum(depths, self.end_mm), 1)
+            return np.asarray(np.maximum(np.where(wide, mean, point), 0.0))
 
         dose = value(self._dose)
-        enough = dose > _NEGLIGIBLE * dose.max()
-        letd = np.where(enough, value(self._weighted) / np.where(enough, dose, 1.0), 0.0)
-        last = int(np.flatnonzero(enough)[-1])
-        letd[last + 1 :] = letd[last]
+        behind = np.flatnonzero(dose[np.argmax(dose) :] < _NEGLIGIBLE * dose.max())
+        end = int(np.argmax(dose) + behind[0]) if behind.size else dose.size
+        letd = value(self._weighted)
+        letd[:end] /= dose[:end]
+        letd[end:] = letd[end - 1]
         return dose, letd

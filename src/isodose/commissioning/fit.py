@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from isodose.commissioning.depth_curves import DepthCurves
-from isodose.commissioning.lateral_fit import LateralFit, fit_profile, property_of_gaussians
+from isodose.commissioning.lateral_fit import LateralFit, fit_profile, letd_of_gaussians
 from isodose.commissioning.lateral_profiles import LateralProfile, lateral_profiles
 from isodose.commissioning.over_energy import smoothed
 from isodose.commissioning.simulation import Simulation
@@ -32,7 +32,7 @@ _NODES = np.concatenate(
         [0.01, 0.03, 0.06],
         np.arange(0.1, 0.9, 0.05),
         np.arange(0.9, 0.98, 0.01),
-        np.arange(0.98, 1.03, 0.005),
+        np.arange(0.98, 1.0275, 0.005),
         [1.03, 1.04, 1.06, 1.1, 1.2, 1.35, 1.5, 1.65],
     ]
 )
@@ -40,19 +40,19 @@ _NODES = np.concatenate(
 _SEARCH = {3: ([1.0, 3.0, 10.0], [0.9, 0.08, 0.02]), 2: ([1.0, 6.0], [0.92, 0.08]), 1: ([1.0], [1.0])}
 _BEGIN = 0.9
 """Part of the range at which the first profile is fitted: the core is wide there, and the halo strong."""
-_FREE, _BOUND, _FIXED = 0.7, 0.1, 1e-3
+_FREE, _BOUND, _FIXED = 0.3, 0.1, 1e-3
 """Expected departure of the logarithms of widths and weights: from the depth beside, in the first round of
 fits; from the smooth course over energy, in the second; of a core too narrow to be measured."""
-_MEASURABLE = 0.5
-"""A core must be so many bins wide to be measured."""
+_MEASURABLE_MM = 0.35
+"""Standard deviation that a core must have to be seen through a spot."""
 
 
 def fit_kernels(simulations: Sequence[Simulation], ion: str, gaussians: int = 3) -> tuple[PencilKernel, ...]:
     """Kernels of all energies.
 
     Lateral profiles are fitted twice: each by itself, and then as near as they allow to what is smooth over
-    energy, because several Gaussians can describe one profile nearly alike. Where the core is narrower than
-    the bins it follows the theory of Fermi and Eyges from the depth at which it is not.
+    energy, because several Gaussians can describe one profile nearly alike. Where the core is too narrow
+    to matter it follows the theory of Fermi and Eyges from the depth at which it is not.
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def _fitted(profile: LateralProfile, start: LateralFit, freedom: float) -> Later
     if not profile.certain:
         return start
     each = np.full(start.parameters.size, freedom)
-    if start.sigma_mm[0] < _MEASURABLE * profile.bin_mm:
+    if start.sigma_mm[0] < _MEASURABLE_MM:
         each[0] = _FIXED
-    return fit_profile(profile.edges_mm, profile.part, profile.error, start, each)
+    return fit_profile(profile, start, each)
 
 
 def _smooth_over_energy(fits: Sequence[Sequence[LateralFit]]) -> list[list[LateralFit]]:
@@ -128,11 +128,7 @@ def _letd_shares(profiles: Sequence[LateralProfile], fits: Sequence[LateralFit])
     """LETd of each Gaussian over that of all, by depth."""
     shares = [np.ones(fits[0].sigma_mm.size)]
     for profile, fit in zip(profiles, fits, strict=True):
-        if profile.certain:
-            share = property_of_gaussians(profile.edges_mm, profile.letd_part, profile.error, fit)
-        else:
-            share = shares[-1]
-        shares.append(share)
+        shares.append(letd_of_gaussians(profile, fit) if profile.certain else shares[-1])
     return shares[1:]
 
 

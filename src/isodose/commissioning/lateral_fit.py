@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares, nnls
+from scipy.optimize import least_squares
 from scipy.special import erf
+
+from isodose.commissioning.lateral_profiles import LateralProfile
 
 _NARROWEST_MM, _WIDEST_MM = 0.004, 60.0
 _SMALLEST_RATIO, _LARGEST_RATIO = 1.15, 2000.0
-_MODEL_ERROR = 0.02
-"""Relative error granted to the model in every bin, so that the tails count although the core knows
-better."""
-_FLOOR = 3e-6
-"""Absolute error granted, as a part of the whole in a bin."""
-_PULL_TO_MEAN = 0.3
-"""Decides the property of a Gaussian that is too faint to tell."""
-_MOST_UNLIKE = 20.0
-"""A property of one Gaussian is at most so many times above or below the mean."""
+_LETD_ERROR = 0.03
+"""Relative error granted to LETd."""
+_LETD_FREEDOM = 1.0
+"""Expected spread of the logarithms of LETd of the Gaussians; decides where one is too faint to tell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +36,10 @@ class LateralFit:
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """Logarithms: of the first width, of the ratios of widths, of weights over the first, ``(2k - 1,)``."""
+        """Logarithms of the first width, of ratios of widths, of weights over the first, ``(2k - 1,)``."""
         sigma, weight = self.sigma_mm, np.maximum(self.weight, 1e-6)
-        return np.log(np.concatenate([sigma[:1], sigma[1:] / sigma[:-1], weight[1:] / weight[0]]))
+        raw = np.concatenate([sigma[:1], sigma[1:] / sigma[:-1], weight[1:] / weight[0]])
+        return np.asarray(np.log(raw))
 
     @classmethod
     def of(cls, parameters: NDArray[np.float64]) -> LateralFit:
@@ -58,30 +56,19 @@ class LateralFit:
         return LateralFit(sigma, self.weight)
 
 
-def fit_profile(
-    edges_mm: NDArray[np.float64],
-    part: NDArray[np.float64],
-    error: NDArray[np.float64],
-    start: LateralFit,
-    freedom: NDArray[np.float64],
-) -> LateralFit:
-    """Fit as many Gaussians as the start has to a profile that is symmetric about 0.
+def fit_profile(profile: LateralProfile, start: LateralFit, freedom: NDArray[np.float64]) -> LateralFit:
+    """Fit as many Gaussians as the start has.
 
     Parameters
     ----------
-    edges_mm
-        Edges of the bins of one side, ascending from 0, ``(n + 1,)``.
-    part
-        Part of the dose in each bin, both sides together, ``(n,)``.
-    error
-        Standard uncertainty of it.
+    profile
+        What to fit.
     start
         Where to begin; what the profile does not tell stays there.
     freedom
         How far each of `LateralFit.parameters` may be expected to lie from the start, as a standard
         deviation.
     """
-    scale = 1.0 / np.sqrt(np.square(error) + np.square(_MODEL_ERROR * part) + _FLOOR**2)
     k = start.sigma_mm.size
     low = np.log(np.array([_NARROWEST_MM] + [_SMALLEST_RATIO] * (k - 1) + [1e-6] * (k - 1)))
     high = np.log(np.array([_WIDEST_MM] + [_LARGEST_RATIO] * (k - 1) + [20.0] * (k - 1)))
@@ -89,38 +76,32 @@ def fit_profile(
 
     def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         fit = LateralFit.of(x)
-        missed = (parts_in_bins(edges_mm, fit.sigma_mm) @ fit.weight - part) * scale
-        return np.concatenate([missed, (x - begin) / freedom])
+        excess = parts_in_bins(profile.edges_mm, fit.sigma_mm) @ fit.weight - profile.part
+        return np.concatenate([profile.blur @ excess * profile.scale, (x - begin) / freedom])
 
     found = least_squares(residuals, begin, bounds=(low, high), max_nfev=40)
     return LateralFit.of(found.x)
 
 
-def property_of_gaussians(
-    edges_mm: NDArray[np.float64],
-    weighted: NDArray[np.float64],
-    error: NDArray[np.float64],
-    fit: LateralFit,
-) -> NDArray[np.float64]:
-    """Average of a property, as LETd, in each Gaussian of a fit over its average in all, ``(k,)``.
+def letd_of_gaussians(profile: LateralProfile, fit: LateralFit) -> NDArray[np.float64]:
+    """LETd in each Gaussian of a fit over that of the whole profile, ``(k,)``.
 
     Parameters
     ----------
-    edges_mm, error
-        As in `fit_profile`.
-    weighted
-        Part of the dose times the property in each bin, in units of the average over the whole profile.
+    profile
+        What was fitted.
     fit
-        Gaussians of the dose.
+        Gaussians of its dose.
     """
-    scale = 1.0 / np.sqrt(np.square(error) + np.square(_MODEL_ERROR * weighted) + _FLOOR**2)
-    columns = parts_in_bins(edges_mm, fit.sigma_mm) * fit.weight
-    pull = _PULL_TO_MEAN * np.eye(fit.weight.size)
-    values, _ = nnls(
-        np.vstack([columns * scale[:, None], pull]), np.append(weighted * scale, pull.sum(axis=1))
-    )
-    values = np.clip(values, 1.0 / _MOST_UNLIKE, _MOST_UNLIKE)
-    return np.asarray(values / (values @ fit.weight))
+    columns = profile.blur @ (parts_in_bins(profile.edges_mm, fit.sigma_mm) * fit.weight)
+    seen = profile.blur @ profile.letd_part
+    scale = 1.0 / np.hypot(1.0 / profile.scale, _LETD_ERROR * seen)
+
+    def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.append((columns @ np.exp(x) - seen) * scale, x / _LETD_FREEDOM)
+
+    share = np.exp(least_squares(residuals, np.zeros(fit.weight.size), max_nfev=40).x)
+    return np.asarray(share / (share @ fit.weight))
 
 
 def parts_in_bins(edges_mm: NDArray[np.float64], sigma_mm: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -114,12 +114,13 @@ def simulate(
             divergence_rad=np.zeros_like(optics.divergence_rad),
             correlation=np.zeros_like(optics.correlation),
         ),
+        monitor=None,
     )
     spots = Spots(np.zeros(1), np.zeros(1), np.ones(1))
     beam = Beam("narrow", 0.0, 0.0, (0.0, 0.0, 0.0), (Layer(energy_mev_u, spots),))
     plan = Plan("narrow beam", machine.ion, machine.name, (beam,))
 
-    patient = _water((1, depth, width), (width_spacing, depth_spacing, _BREADTH_MM))
+    patient = water_tank((1, depth, width), (width_spacing, depth_spacing, _BREADTH_MM))
     engine = MonteCarlo(histories, seed=seed, threads=threads, machine=narrow)
     dose = engine.compute(patient, plan, (Quantity.DOSE, Quantity.LETD))
     # Gy of a bin 1.2 m broad to MeV cm2/g per mm of width.
@@ -127,7 +128,7 @@ def simulate(
     scale = area_cm2 / GY_PER_MEV_PER_G / width_spacing
 
     spectrum_spacing = 2.0 * depth_spacing
-    slab = _water((1, depth // 2, 1), (_BREADTH_MM, spectrum_spacing, _BREADTH_MM))
+    slab = water_tank((1, depth // 2, 1), (_BREADTH_MM, spectrum_spacing, _BREADTH_MM))
     engine = MonteCarlo(max(histories // 3, 20), seed=seed + 1, threads=threads, machine=narrow)
     spectra = engine.compute(slab, plan, (Quantity.TRACK_LENGTH,)).spectra[Quantity.TRACK_LENGTH]
     tracks = spectra.dense(np.arange(depth // 2)) / spectrum_spacing
@@ -144,8 +145,16 @@ def simulate(
     )
 
 
-def _water(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Patient:
-    """Water with its surface at y = 0 and its middle at x = z = 0."""
+def water_tank(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> Patient:
+    """Water with its surface at y = 0 and its middle at x = z = 0.
+
+    Parameters
+    ----------
+    shape
+        Voxels in z, y, x.
+    spacing_mm
+        Their size in x, y, z.
+    """
     origin = (
         -(shape[2] - 1) * spacing_mm[0] / 2.0,
         spacing_mm[1] / 2.0,

@@ -16,7 +16,7 @@ _ENERGY_TOLERANCE_MEV_U = 1e-3
 """Energies this close to a bound or to a member of the energy list are taken as equal (rounding of files)."""
 
 AIR_RSP = 0.0011
-"""Stopping power of air relative to water that base data with a `Machine.fit_air_offset_mm` count with."""
+"""Stopping power of air relative to water in matRad and pyRadPlan, whose base data hold air."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +206,18 @@ class Machine:
             BeamComponent(1.0 - monitor.part, phase_space, 0.0),
             BeamComponent(monitor.part, scattered, monitor.water_equivalent_mm),
         )
+
+    def air_depth_mm(self, isocentre_to_surface_mm: float) -> float:
+        """Water-equivalent depth of the air before a surface that the base data do not hold already, mm.
+
+        Parameters
+        ----------
+        isocentre_to_surface_mm
+            From the isocentre plane upstream to the surface, along the beam.
+        """
+        if self.fit_air_offset_mm is None:
+            return 0.0
+        return AIR_RSP * (self.nozzle_distance_mm - isocentre_to_surface_mm - self.fit_air_offset_mm)
 
     def energy_spread_percent(self, energy_mev_u: float) -> float:
         """Return the standard deviation of the energy in percent of nominal, behind a ripple filter."""

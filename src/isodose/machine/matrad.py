@@ -8,8 +8,8 @@ pyRadPlan 0.5, which reads the same files:
 - Depths are those in water plus ``offset``. Kernels hold no spot: their variance is added to that in air.
 - Widths in air are tabulated over the distance from the virtual source, and are equal in x and y. Both
   programs keep the width that a spot has at the skin for all depths behind it.
-- Kernels stand for a surface behind ``fitAirOffset`` mm of air. More air before the skin is `AIR_RSP` of
-  water for each mm.
+- Kernels stand for a surface behind ``fitAirOffset`` mm of air. More air before the skin adds to the depth, as
+  `Machine.air_depth_mm` says.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ from isodose.machine.matrad_fields import MatlabStruct, read_machine_struct
 from isodose.machine.matrad_foci import SpotFocus, choose_focus, minimum_fwhm_mm, spot_foci
 from isodose.machine.matrad_kernels import LateralModel, choose_model, pencil_kernel
 
-AIR_RSP = 0.0011
-"""Stopping power of air relative to water in matRad and pyRadPlan."""
-
 _IONS = {"protons": "proton", "helium": "helium", "carbon": "carbon", "oxygen": "oxygen"}
 _PARTICLES_PER_MU = 1e6
 """matRad counts weights in millions of particles and calls one a monitor unit."""
@@ -42,15 +39,14 @@ class ImportedMachine:
     Parameters
     ----------
     machine
-        What plans need. The phase space of `BeamOptics` is a fit to the chosen focus of each energy.
+        What plans and engines need. The phase spaces of `BeamOptics` are fits to the foci; the usual one is the
+        chosen focus of each energy, the foci that all energies have are named by their number, from ``"1"``.
     base_data
         Pencil beams in water.
     foci
         Widths in air of all foci, by energy.
     focus
         Which of the foci was chosen, by energy.
-    fit_air_offset_mm
-        Length of air before the water for which the kernels stand.
     tissues
         Tables of alpha and beta, where the file has any.
     """
@@ -59,19 +55,7 @@ class ImportedMachine:
     base_data: BaseData
     foci: tuple[tuple[SpotFocus, ...], ...]
     focus: tuple[int, ...]
-    fit_air_offset_mm: float
     tissues: tuple[TissueTable, ...] = ()
-
-    def air_depth_mm(self, isocentre_to_skin_mm: float) -> float:
-        """Water-equivalent depth to add before the skin, for air that the kernels do not hold, mm.
-
-        Parameters
-        ----------
-        isocentre_to_skin_mm
-            From the isocentre plane up to the skin, along the spot's axis.
-        """
-        nozzle_to_skin = self.machine.nozzle_distance_mm - isocentre_to_skin_mm
-        return AIR_RSP * (nozzle_to_skin - self.fit_air_offset_mm)
 
 
 def read_matrad(
@@ -128,9 +112,10 @@ def read_matrad(
         source_distance_mm=(source_mm, source_mm),
         nozzle_distance_mm=nozzle_mm,
         base_data=base_data,
+        foci=_common_foci(entries, foci, nozzle_mm),
+        fit_air_offset_mm=meta.number("fitAirOffset") if meta.has("fitAirOffset") else 0.0,
     )
-    air = meta.number("fitAirOffset") if meta.has("fitAirOffset") else 0.0
-    return ImportedMachine(machine, base_data, foci, focus, air, tissue_tables(entries, kernels))
+    return ImportedMachine(machine, base_data, foci, focus, tissue_tables(entries, kernels))
 
 
 def _provenance(meta: MatlabStruct, path: Path, model: LateralModel) -> dict[str, str]:
@@ -159,6 +144,16 @@ def _name(meta: MatlabStruct, path: Path) -> str:
         if meta.has(key):
             return meta.text(key)
     return path.stem.partition("_")[2] or path.stem
+
+
+def _common_foci(
+    entries: list[MatlabStruct], foci: tuple[tuple[SpotFocus, ...], ...], nozzle_mm: float
+) -> dict[str, BeamOptics]:
+    """Foci that all energies have, if there is a choice, by number."""
+    count = min(len(f) for f in foci)
+    if count == 1:
+        return {}
+    return {str(i + 1): _optics(entries, [f[i] for f in foci], nozzle_mm) for i in range(count)}
 
 
 def _optics(entries: list[MatlabStruct], foci: list[SpotFocus], nozzle_mm: float) -> BeamOptics:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting, PencilKernel
-from isodose.machine.machine import Machine
+from isodose.machine.machine import AIR_RSP, Machine
 from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
+from isodose.pencilbeam.beam_columns import columns_of
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
-from isodose.pencilbeam.layer_tables import STEP_MM, LayerTables, layer_tables
+from isodose.pencilbeam.layer_tables import GAIN, STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
@@ -28,6 +29,8 @@ _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
 """Part of the dose that may lie outside the fan."""
 _MOST_MARGIN_MM = 80.0
+_WIDEST_MM2 = 150.0**2
+"""Variance at which the ladder of widths ends at the latest."""
 _WHOLE_SPOT_RAYS = 0.3
 """Size of the fluence map of a spot that is not split, in distances of rays."""
 _SIZES = 5
@@ -67,9 +70,12 @@ class BeamView:
     fan
         Its rays and planes.
     order
-        Layers of the beam by ascending range.
+        Layers of the beam, one a column, by ascending range; a layer whose beam has several components, such as
+        pristine and scattered, has a column for each.
+    part
+        Of the layer's particles in each column.
     optics
-        Spot sizes of the layers in that order.
+        Spot sizes by column.
     rays
         Flat indices of the rays that carry particles, int64 ``(rays,)``.
     superposition
@@ -79,12 +85,13 @@ class BeamView:
     beam: Beam
     fan: Fan
     order: tuple[int, ...]
+    part: tuple[float, ...]
     optics: tuple[SpotOptics, ...]
     rays: NDArray[np.int64]
     superposition: Superposition
 
     def fluence(self, particles: list[NDArray[np.float64]] | None = None) -> NDArray[np.float32]:
-        """Particles by ray and layer, float32 ``(rays, layers)``, of the beam's or other spot weights."""
+        """Particles by ray and column, float32 ``(rays, columns)``, of the beam's or other spot weights."""
         result = np.zeros((self.rays.size, len(self.order)), dtype=np.float32)
         image = np.zeros(self.fan.shape, dtype=np.float32)
         for column, index in enumerate(self.order):
@@ -94,7 +101,7 @@ class BeamView:
             fluence_map.map_of(
                 spots.x_mm,
                 spots.y_mm,
-                weights,
+                self.part[column] * weights,
                 self.optics[column].map_sigma_mm,
                 self.fan.first_mm,
                 self.fan.spacing_mm,
@@ -104,12 +111,13 @@ class BeamView:
         return result
 
     def seen_by_spots(self, seen: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-        """Adjoint of `fluence`: values of ``(rays, layers)`` as each spot sees them, by layer of the beam."""
+        """Adjoint of `fluence`: values of ``(rays, columns)`` as each spot sees them, by layer of the beam."""
         result = [np.zeros(len(layer.spots)) for layer in self.beam.layers]
         image = np.zeros(self.fan.shape, dtype=np.float32)
         for column, index in enumerate(self.order):
             spots = self.beam.layers[index].spots
             image.ravel()[self.rays] = seen[:, column]
+            of_column = np.zeros(len(spots))
             fluence_map.seen_by_spots(
                 spots.x_mm,
                 spots.y_mm,
@@ -117,8 +125,9 @@ class BeamView:
                 self.optics[column].map_sigma_mm,
                 self.fan.first_mm,
                 self.fan.spacing_mm,
-                result[index],
+                of_column,
             )
+            result[index] += self.part[column] * of_column
         return result
 
 
@@ -132,6 +141,8 @@ class Resolution:
         Distance of rays on the isocentre plane.
     plane_mm
         Distance of planes.
+    voxel_mm
+        Size of the voxels of the dose.
     ratio
         Of neighbouring total variances on the ladder of widths.
     split
@@ -142,6 +153,7 @@ class Resolution:
 
     ray_mm: float
     plane_mm: float
+    voxel_mm: float = 0.0
     ratio: float = 1.25
     split: bool = True
     gaussians: int = 3
@@ -182,24 +194,27 @@ def view_beam(
         expected = "base data, as `isodose machine build` or `import` makes them"
         raise InputError(f"machine {machine.name!r}: base_data", "none", expected)
     data = machine.base_data.with_gaussians(resolution.gaussians)
-    kernels = [data.kernel(layer.energy_mev_u) for layer in beam.layers]
-    order = tuple(int(i) for i in np.argsort([k.range_mm for k in kernels], kind="stable"))
-    kernels = [kernels[i] for i in order]
-    longest = kernels[-1].range_mm
-    power = spreading.scattering_power(machine.ion, longest)
-    tables = layer_tables(kernels, power, channels)
+    columns = columns_of(beam, machine, data)
+    kernels = [column.kernel for column in columns]
+    order = tuple(column.layer for column in columns)
+    power = spreading.scattering_power(machine.ion, max(k.range_mm for k in kernels))
+    passed = np.array([column.component.water_mm for column in columns])
+    tables = layer_tables(kernels, power, channels, passed)
     frame = beam_frame(beam, anatomy.position)
     reach = _reach(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
-    optics = tuple(spot_optics(machine, beam.layers[i], reach, whole) for i in order)
+    distance = machine.source_distance_mm
+    optics = tuple(spot_optics(c.component.phase_space, distance, reach, whole) for c in columns)
     before = _before(beam.range_shifter, power, tables, reach[0])
+    before[:, 0] += machine.air_depth_mm(-reach[0])
     margin = _margin(kernels, before)
     fan, rays = _rays(beam, frame, machine, order, optics, margin, reach, resolution)
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
     stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
+    if machine.fit_air_offset_mm is not None:
+        stopping[np.maximum.accumulate(stopping, axis=1) == 0.0] = AIR_RSP  # before the CT begins
     u, v = fan.rays_mm(rays)
-    distance = machine.source_distance_mm
     length = fan.plane_spacing_mm * np.sqrt(1.0 + (u / distance[0]) ** 2 + (v / distance[1]) ** 2)
     depth, excess = spreading.excess_variance(
         stopping, scattering, length, power, tables.nodes_mm, before, threads
@@ -208,7 +223,8 @@ def view_beam(
     fan = _cut(fan, first, last)
     depth, excess = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
     arrays = _superposition(fan, rays, depth, excess, optics, tables, kernels, resolution)
-    return BeamView(beam, fan, order, optics, rays, arrays)
+    part = tuple(column.component.part for column in columns)
+    return BeamView(beam, fan, order, part, optics, rays, arrays)
 
 
 def _reach(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
@@ -334,12 +350,14 @@ def _superposition(
 ) -> Superposition:
     planes = fan.plane_mm
     wide_u, wide_v = fan.magnification(planes)
-    air = np.stack([o.beyond_map(planes) for o in optics], axis=1).astype(np.float32)
+    # A voxel shows the mean over itself, of which the cells of the fluence map bring a part already.
+    in_voxel = max(resolution.voxel_mm**2 - fan.spacing_mm**2, 0.0) / 12.0
+    air = np.stack([o.beyond_map(planes) + in_voxel for o in optics], axis=1).astype(np.float32)
     smallest = min(min(o.map_sigma_mm) for o in optics) ** 2 + fan.spacing_mm**2 / 12.0
     widest = max(float(k.sigma_mm[k.dose > 1e-3 * k.dose.max()].max()) for k in kernels) ** 2
-    gain = float(tables.table[..., 2].max())
-    core = max(float(k.sigma_mm[:, 0].max()) for k in kernels) ** 2
-    widest = min(2.0 * widest + min(gain, 10.0) * float(np.clip(excess.max(), 0.0, 4.0 * core)), 150.0**2)
+    shallowest = min(int(depth.min() / STEP_MM), tables.table.shape[0] - 1)
+    gain = float(tables.table[shallowest:, :, :, GAIN].max())
+    widest = min(1.2 * widest + gain * max(float(excess.max()), 0.0), _WIDEST_MM2)
     widest += float(air.max())
     rungs = ladder(
         smallest, widest, fan.spacing_mm * float(min(wide_u.min(), wide_v.min())), resolution.ratio
@@ -358,6 +376,7 @@ def _superposition(
         tables.table,
         tables.first_layer,
         tables.node,
+        np.ascontiguousarray(tables.table.transpose(0, 3, 2, 1)),
         rungs.variance_mm2,
         rungs.level,
         rungs.lookup,

@@ -21,12 +21,10 @@ from isodose.patient.body import AIR_HU, body_ct, inside_body
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
-from isodose.pencilbeam.beam_view import Anatomy, BeamView, Resolution, view_beam
+from isodose.pencilbeam.beam_dose import add_beam_dose
+from isodose.pencilbeam.beam_view import Anatomy, Resolution, view_beam
 from isodose.pencilbeam.entrance import warn_of_entrance
-from isodose.pencilbeam.fan_sampling import add_to_voxels
 from isodose.pencilbeam.media import media_of
-from isodose.pencilbeam.superposition import forward
-from isodose.pencilbeam.threads import over_chunks
 from isodose.plan.plan import Beam, Plan
 from isodose.plan.plan_check import check_plan
 
@@ -120,8 +118,7 @@ class PencilBeam:
             view = view_beam(beam, machine, anatomy, resolution, tuple(channels.values()), self.threads)
             warn_of_entrance(view, patient)
             begun = time.perf_counter()
-            values = self._on_fan(view, 1 + len(channels))
-            add_to_voxels(view.fan, values, grid, inside, sums, self.threads)
+            add_beam_dose(view, grid, inside, sums, self.threads)
             kernels += time.perf_counter() - begun
             rays += view.rays.size
             if self.progress is not None:
@@ -163,17 +160,7 @@ class PencilBeam:
         widest = float(np.clip(spacing, _FINEST_RAY_MM, _COARSEST_RAY_MM))
         rays = self.ray_spacing_mm or float(np.clip(_RAY_SIGMAS * narrowest, _FINEST_RAY_MM, widest))
         planes = float(np.clip(0.5 * spacing, _FINEST_PLANE_MM, _COARSEST_PLANE_MM))
-        return Resolution(rays, planes, split=self.split, gaussians=self._gaussians(machine))
-
-    def _on_fan(self, view: BeamView, channels: int) -> NDArray[np.float32]:
-        fluence = view.fluence()
-        values = np.zeros((channels, view.fan.planes, *view.fan.shape), dtype=np.float32)
-        over_chunks(
-            lambda begin, end: forward(view.superposition, fluence, values, begin, end),
-            view.fan.planes,
-            self.threads,
-        )
-        return values
+        return Resolution(rays, planes, spacing, split=self.split, gaussians=self._gaussians(machine))
 
     def _machine(self, plan: Plan) -> Machine:
         return self.machine if isinstance(self.machine, Machine) else machine_of(self.machine or plan.machine)

@@ -31,8 +31,8 @@ def warn_of_entrance(view: BeamView, patient: Patient) -> None:
     EntranceWarning
         Naming the beam, and what it crosses.
     """
-    if patient.external is None:
-        return
+    if patient.external is None or patient.calibration == "phantom":
+        return  # a phantom ends with its CT
     rays = view.rays[:: max(view.rays.size // _MOST_RAYS, 1)]
     u, v = view.fan.rays_mm(rays)
     points, directions = spot_rays(view.beam, u, v, view.fan.source_distance_mm, patient.position)

@@ -50,7 +50,7 @@ def _geometry(fan: Fan, grid: Grid) -> Any:
 
 
 @njit(cache=True, inline="always")
-def _cubic(part, weights):  # type: ignore[no-untyped-def]
+def cubic_weights(part, weights):  # type: ignore[no-untyped-def]
     square = part * part
     cube = square * part
     weights[0] = -0.5 * cube + square - 0.5 * part
@@ -88,8 +88,8 @@ def _gather(  # type: ignore[no-untyped-def]
                 w = min(max(w, 0.0), planes - 1.0)
                 p, iu, iv = min(int(w), max(planes - 2, 0)), int(u), int(v)
                 part = np.float32(w - p)
-                _cubic(np.float32(u - iu), cu)
-                _cubic(np.float32(v - iv), cv)
+                cubic_weights(np.float32(u - iu), cu)
+                cubic_weights(np.float32(v - iv), cv)
                 following = min(p + 1, planes - 1)
                 for c in range(channels):
                     near, far = np.float32(0.0), np.float32(0.0)
@@ -120,8 +120,8 @@ def _scatter(frame, distance, lattice, origin, spacing, volumes, inside, out):  
                 w = min(max(w, 0.0), planes - 1.0)
                 p, iu, iv = min(int(w), max(planes - 2, 0)), int(u), int(v)
                 part = np.float32(w - p)
-                _cubic(np.float32(u - iu), cu)
-                _cubic(np.float32(v - iv), cv)
+                cubic_weights(np.float32(u - iu), cu)
+                cubic_weights(np.float32(v - iv), cv)
                 following = min(p + 1, planes - 1)
                 for c in range(channels):
                     value = volumes[c, k, j, i]

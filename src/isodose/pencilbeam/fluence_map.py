@@ -12,7 +12,7 @@ _REACH = 3.5
 
 
 @njit(cache=True, error_model="numpy")
-def _weights(centre, sigma, first, spacing, count, out):  # type: ignore[no-untyped-def]
+def cell_parts(centre, sigma, first, spacing, count, out):  # type: ignore[no-untyped-def]
     """Parts of a Gaussian in the cells of a row; returns the first cell and how many."""
     begin = max(math.floor((centre - _REACH * sigma - first) / spacing + 0.5), 0)
     end = min(math.floor((centre + _REACH * sigma - first) / spacing + 0.5) + 1, count)
@@ -49,8 +49,8 @@ def map_of(x, y, particles, sigma, first, spacing, out):  # type: ignore[no-unty
     nv, nu = out.shape
     along_u, along_v = np.empty(nu), np.empty(nv)
     for i in range(x.size):
-        u0, n = _weights(x[i], sigma[0], first[0], spacing, nu, along_u)
-        v0, m = _weights(y[i], sigma[1], first[1], spacing, nv, along_v)
+        u0, n = cell_parts(x[i], sigma[0], first[0], spacing, nu, along_u)
+        v0, m = cell_parts(y[i], sigma[1], first[1], spacing, nv, along_v)
         for v in range(m):
             weight = particles[i] * along_v[v]
             for u in range(n):
@@ -63,8 +63,8 @@ def seen_by_spots(x, y, image, sigma, first, spacing, out):  # type: ignore[no-u
     nv, nu = image.shape
     along_u, along_v = np.empty(nu), np.empty(nv)
     for i in range(x.size):
-        u0, n = _weights(x[i], sigma[0], first[0], spacing, nu, along_u)
-        v0, m = _weights(y[i], sigma[1], first[1], spacing, nv, along_v)
+        u0, n = cell_parts(x[i], sigma[0], first[0], spacing, nu, along_u)
+        v0, m = cell_parts(y[i], sigma[1], first[1], spacing, nv, along_v)
         total = 0.0
         for v in range(m):
             row = 0.0

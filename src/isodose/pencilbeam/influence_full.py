@@ -1,2 +1,237 @@
-"""x"""
-def add_full(*a): raise NotImplementedError
+"""Influence of spots that are split over the rays they cover: the forward superposition, spot by spot."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isodose.pencilbeam.beam_view import BeamView
+from isodose.pencilbeam.fan_sampling import cubic_weights
+from isodose.pencilbeam.gaussian_taps import gaussian_taps
+from isodose.pencilbeam.influence_columns import ColumnStore
+from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.pencilbeam.spot_patch import COARSE_CELLS, Lattice, edge_of, empty_patch, fill_patch, middle_cell, room
+from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource, layer_source
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near
+
+_FAINT = 1e-4
+"""A spot ends where its dose falls below this part of its largest."""
+_SPARE_CELLS = 3
+"""Room around what is kept, for interpolation and for shapes that are not round."""
+_FINE_RADII = 3.3
+"""Radius of the fine lattice in standard deviations of its widest Gaussian, spot included."""
+
+
+def add_full(
+    store: ColumnStore, view: BeamView, voxels: InfluenceVoxels, first_column: int, kept: float, threads: int
+) -> None:
+    """Compute the columns of a beam.
+
+    Parameters
+    ----------
+    store
+        Takes them.
+    view
+        The beam.
+    voxels
+        The dose grid.
+    first_column
+        Number of the beam's first column.
+    kept
+        Part of the dose on each plane that is kept; it is scaled up by what is lost.
+    threads
+        Number of threads.
+    """
+    wanted = np.where(voxels.inside, voxels.dose_factor, np.float32(0.0))
+    first = first_column
+    for index, layer in enumerate(view.beam.layers):
+        source = layer_source(view, index, threads)
+        _add_layer(store, view, source, voxels, wanted, (layer.spots.x_mm, layer.spots.y_mm), first, kept, threads)
+        first += len(layer.spots)
+
+
+def _add_layer(
+    store: ColumnStore,
+    view: BeamView,
+    source: LayerSource,
+    voxels: InfluenceVoxels,
+    wanted: NDArray[np.float32],
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    first: int,
+    kept: float,
+    threads: int,
+) -> None:
+    x, y = places
+    fan, grid = view.fan, voxels.grid
+    sigma = np.array([view.optics[column].map_sigma_mm for column in source.columns])
+    lattice = spot_lattice(view, source, sigma, kept)
+    widest = float(view.superposition.variance[-1]) / float(lattice.cell_mm.min()) ** 2
+    taps = gaussian_taps(max(widest / 4.0, (2.0 * COARSE_CELLS) ** 2) if lattice.half_coarse else widest)
+    geometry = (
+        fan.frame, fan.source_distance_mm, (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm),
+        np.array(grid.origin_mm), np.array(grid.spacing_mm),
+    )  # fmt: skip
+    arrays = view.superposition
+    box = _box(wanted)
+
+    def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
+        patch = empty_patch(lattice, fan.planes, values.shape[0])
+        return _fill(
+            geometry, box, wanted, arrays.scale, source.given, source.gaussians, sigma, lattice, taps, x, y, kept,
+            patch, first, begin, end, indices, values, length,
+        )  # fmt: skip
+
+    def columns_of(begin: int, end: int) -> NDArray[np.int64]:
+        return np.arange(first + begin, first + end)
+
+    store.run(fill, columns_of, x.size, threads)
+
+
+def spot_lattice(view: BeamView, source: LayerSource, sigma: NDArray[np.float64], kept: float) -> Lattice:
+    """Lattices that hold the spots of a layer, by the mean of its rays."""
+    fan = view.fan
+    scale = np.stack(fan.magnification(fan.plane_mm), axis=1)
+    cell = fan.spacing_mm * scale
+    amount = source.given[:, :, AMOUNT].sum(axis=(2, 3), dtype=np.float64)
+    moment = source.given[:, :, MOMENT].sum(axis=(2, 3), dtype=np.float64)
+    width = np.divide(moment, amount, out=np.zeros_like(amount), where=amount > 0.0)
+    in_map = np.repeat(sigma, source.gaussians, axis=0)
+    variance = width[:, :, None] + (in_map[None] * scale[:, None]) ** 2
+    total = amount.sum(axis=1)
+    counts = amount > 1e-3 * total[:, None]
+    counts &= (total > _FAINT * total.max())[:, None]
+    is_fine = (variance / cell[:, None] ** 2).min(axis=2) < (2.0 * COARSE_CELLS) ** 2
+    term = np.stack([amount, np.maximum(np.sqrt(variance.prod(axis=2)), 1e-3)], axis=2)
+    reach = max(np.sqrt(2.0 * edge_of(term[p], kept)[0]) / cell[p].min() for p in np.flatnonzero(counts.any(axis=1)))
+    half_reach = int(np.ceil(0.5 * reach)) + _SPARE_CELLS
+    narrow = np.sqrt((variance / cell[:, None] ** 2).max(axis=2))[counts & is_fine]
+    half_fine = int(np.ceil(0.5 * _FINE_RADII * float(narrow.max(initial=0.0)))) + _SPARE_CELLS
+    if half_reach <= half_fine + 2 or not np.any(counts & ~is_fine):
+        return Lattice(fan.first_mm, fan.spacing_mm, cell, half_reach, 0)
+    return Lattice(fan.first_mm, fan.spacing_mm, cell, half_fine, half_reach)
+
+
+def _box(wanted: NDArray[np.float32]) -> tuple[int, int, int, int]:
+    """Rows (z and y) between which any voxel is wanted."""
+    used = (wanted > 0.0).any(axis=2)
+    z, y = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    return (int(z[0]), int(z[-1]) + 1, int(y[0]), int(y[-1]) + 1) if z.size else (0, 0, 0, 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(
+    geometry, box, wanted, scale, given, gaussians, sigma, lattice, taps, x, y, kept, patch, first, begin, end, indices,
+    values, length,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    frame, distance, planes, origin, spacing = geometry
+    rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
+    work = room(given, sigma.shape[0], taps)
+    used = 0
+    for spot in range(begin, end):
+        place = np.array((x[spot], y[spot]))
+        reached = fill_patch(
+            given, gaussians, sigma, lattice, taps, x[spot], y[spot], kept, _FAINT, patch, work
+        )
+        radius = _widen_boxes(patch.box, reached, place, lattice)
+        span = planes[3] - 0.5 * planes[4], planes[3] + min(reached, given.shape[0] - 0.5) * planes[4]
+        count = rows_near(place, radius, frame, distance, span, origin, spacing, box, wanted.shape[2], rows)
+        most = 1
+        for r in range(count):
+            most += rows[r, 3] - rows[r, 2]
+        if used + most > indices.size:
+            return spot, used, most
+        entries = _sample(
+            frame, distance, planes, origin, spacing, wanted, scale, lattice, patch, min(reached + 1, given.shape[0]),
+            middle_cell(lattice, x[spot], y[spot]), rows[:count], indices[used:], values[:, used:],
+        )  # fmt: skip
+        length[first + spot] = entries
+        used += entries
+    return end, used, 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _widen_boxes(box, reached, place, lattice):  # type: ignore[no-untyped-def]
+    """Make the box of every plane hold the next one's too; returns the largest distance from the axis, mm."""
+    at_u = (place[0] - lattice.first_mm[0]) / lattice.spacing_mm
+    at_v = (place[1] - lattice.first_mm[1]) / lattice.spacing_mm
+    square = 0.0
+    for plane in range(reached):
+        b = box[plane]
+        if plane + 1 < box.shape[0] and plane + 1 <= reached:
+            c = box[plane + 1]
+            b[0], b[1], b[2], b[3] = min(b[0], c[0]), max(b[1], c[1]), min(b[2], c[2]), max(b[3], c[3])
+        du = max(abs(b[0] - at_u), abs(b[1] - at_u)) * lattice.cell_mm[plane, 0]
+        dv = max(abs(b[2] - at_v), abs(b[3] - at_v)) * lattice.cell_mm[plane, 1]
+        square = max(square, du * du + dv * dv)
+    return np.sqrt(square)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _sample(
+    frame, distance, lattice_of_planes, origin, spacing, wanted, scale, lattice, patch, planes, middle, rows, indices,
+    values,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write a column; returns its entries."""
+    ny, nx = wanted.shape[1], wanted.shape[2]
+    fine_v, fine_u = 2.0 * (middle[0] - lattice.half_fine), 2.0 * (middle[1] - lattice.half_fine)
+    coarse_v = 2.0 * (middle[0] - lattice.half_coarse) + 0.5
+    coarse_u = 2.0 * (middle[1] - lattice.half_coarse) + 0.5
+    fine_size, coarse_size = patch.fine.shape[2], patch.coarse.shape[2]
+    first, step = lattice_of_planes[3], lattice_of_planes[4]
+    first_u, first_v, cell = lattice_of_planes[0], lattice_of_planes[1], 1.0 / lattice_of_planes[2]
+    cu, cv = np.empty(4, dtype=np.float32), np.empty(4, dtype=np.float32)
+    entries = 0
+    for r in range(rows.shape[0]):
+        k, j = rows[r, 0], rows[r, 1]
+        x, step_x, y, step_y, along, step_w = row_on_beam(frame, origin, spacing, k, j)
+        for i in range(rows[r, 2], rows[r, 3]):
+            medium = wanted[k, j, i]
+            if medium == 0.0:
+                continue
+            w = along + i * step_w
+            at = (w - first) / step
+            if not -0.5 <= at < planes - 0.5:
+                continue
+            at = min(max(at, 0.0), planes - 1.0)
+            p = min(int(at), max(planes - 2, 0))
+            u = ((x + i * step_x) / (1.0 + w / distance[0]) - first_u) * cell
+            v = ((y + i * step_y) / (1.0 + w / distance[1]) - first_v) * cell
+            around = patch.box[p]
+            if not (around[0] < u < around[1] and around[2] < v < around[3]):
+                continue
+            part = np.float32(at - p)
+            q = min(p + 1, planes - 1)
+            least = patch.threshold[p] + part * (patch.threshold[q] - patch.threshold[p])
+            fu, fv = u - fine_u, v - fine_v
+            if 1.0 <= fu < fine_size - 2.0 and 1.0 <= fv < fine_size - 2.0:
+                images = patch.fine
+            else:
+                fu, fv = 0.5 * (u - coarse_u), 0.5 * (v - coarse_v)
+                if not (1.0 <= fu < coarse_size - 2.0 and 1.0 <= fv < coarse_size - 2.0):
+                    continue
+                images = patch.coarse
+            iu, iv = int(fu), int(fv)
+            cubic_weights(np.float32(fu - iu), cu)
+            cubic_weights(np.float32(fv - iv), cv)
+            seen = _interpolated(images[0], p, q, part, iv, iu, cv, cu)
+            if not (seen >= least and seen > 0.0):
+                continue
+            factor = patch.factor[p] * scale[p]
+            factor = medium * (factor + part * (patch.factor[q] * scale[q] - factor))
+            indices[entries] = (k * ny + j) * nx + i
+            values[0, entries] = factor * seen
+            for c in range(1, values.shape[0]):
+                values[c, entries] = factor * _interpolated(images[c], p, q, part, iv, iu, cv, cu)
+            entries += 1
+    return entries
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=True)
+def _interpolated(images, p, q, part, iv, iu, cv, cu):  # type: ignore[no-untyped-def]
+    near, far = np.float32(0.0), np.float32(0.0)
+    for b in range(4):
+        one, two = images[p, iv - 1 + b], images[q, iv - 1 + b]
+        near += cv[b] * (cu[0] * one[iu - 1] + cu[1] * one[iu] + cu[2] * one[iu + 1] + cu[3] * one[iu + 2])
+        far += cv[b] * (cu[0] * two[iu - 1] + cu[1] * two[iu] + cu[2] * two[iu + 1] + cu[3] * two[iu + 2])
+    return near + part * (far - near)

@@ -17,10 +17,15 @@ from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
 from isodose.pencilbeam.voxel_depths import voxel_depths
-from isodose.pencilbeam.voxel_rows import row_on_beam, stretch_near_ray
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near
 from isodose.physics.constants import GY_PER_MEV_PER_G
 
 _EXPONENT_PARTS = 8.0
+_FAINT = 1e-4
+"""A layer ends where its integral dose falls below this part of its largest."""
+SQUARE_X, SQUARE_Y, WATER, ALONG, FACTOR = range(5)
+"""What is known of a voxel near a ray: squares of its distances (mm2), water-equivalent depth and position along the
+beam (mm), and dose to the medium over dose to water."""
 
 
 class SpotAxes(NamedTuple):
@@ -50,9 +55,11 @@ class AxisTables(NamedTuple):
     Parameters
     ----------
     table
-        Of `isodose.pencilbeam.layer_tables`, layer first, float32 ``(layers, depths, columns)``.
+        Of `isodose.pencilbeam.layer_tables`, float32 ``(layers, columns, depths)``, 0 behind the layer's end.
     end_mm
         Depth where a layer ends, ``(layers,)``.
+    gain
+        What its excess variance is multiplied by.
     node
         Row of the excess variance.
     air
@@ -63,6 +70,7 @@ class AxisTables(NamedTuple):
 
     table: NDArray[np.float32]
     end_mm: NDArray[np.float32]
+    gain: NDArray[np.float32]
     node: NDArray[np.int32]
     air: NDArray[np.float32]
     reach_mm: NDArray[np.float64]
@@ -139,20 +147,22 @@ def axis_tables(view: BeamView, limit: float, scale: float) -> AxisTables:
         Dose is multiplied by it.
     """
     arrays = view.superposition
-    table = np.ascontiguousarray(arrays.table[:, :, 0, :].transpose(1, 0, 2))
-    table[..., AMPLITUDE] *= scale
-    depths = STEP_MM * np.arange(table.shape[1])
-    end = np.array([depths[np.flatnonzero(t[:, AMPLITUDE])[-1]] for t in table])
+    table = np.ascontiguousarray(arrays.table[:, :, 0, :].transpose(1, 2, 0))
+    table[:, AMPLITUDE] *= scale
     planes = view.fan.plane_mm
     air = np.array([o.coefficients() for o in view.optics])
-    reach = np.empty(end.size)
-    for i, rows in enumerate(table):
-        used = rows[depths <= end[i]]
+    end, reach = np.empty(len(table)), np.empty(len(table))
+    for i, columns in enumerate(table):
+        amplitude = columns[AMPLITUDE]
+        last = int(np.flatnonzero(amplitude > _FAINT * amplitude.max())[-1])
+        end[i] = STEP_MM * min(last + 1, amplitude.size - 1)
+        amplitude[last + 1 :] = 0.0
         in_air = max(np.polyval(c[::-1], planes).max() for c in air[i])
         excess = arrays.excess[..., arrays.node[i]].max(where=arrays.depth < end[i], initial=0.0)
-        widest = (used[:, VARIANCE] + used[:, GAIN] * excess).max() + in_air
+        widest = (columns[VARIANCE] + columns[GAIN] * excess)[: last + 1].max() + in_air
         reach[i] = np.sqrt(2.0 * limit * widest)
-    return AxisTables(table, end.astype(np.float32), arrays.node, air.astype(np.float32), reach)
+    gain = np.ascontiguousarray(table[:, GAIN, 0])  # of the narrowest Gaussian, the same at all depths
+    return AxisTables(table, end.astype(np.float32), gain, arrays.node, air.astype(np.float32), reach)
 
 
 def _box(depth: NDArray[np.float32]) -> tuple[int, int, int, int]:
@@ -191,6 +201,7 @@ def _fill(
     voxel = np.empty(0, dtype=np.int32)
     near = np.empty((0, 0), dtype=np.float32)
     wider = np.empty((0, 0), dtype=np.float32)
+    amount, width = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32)
     used = 0
     for ray in range(begin, end):
         spots = axes.first[ray + 1] - axes.first[ray]
@@ -199,7 +210,7 @@ def _fill(
         for layer in mine:
             radius = max(radius, tables.reach_mm[layer])
             deepest = max(deepest, tables.end_mm[layer])
-        count = _rows_near(
+        count = rows_near(
             axes.place[ray], radius, frame, distance, span, origin, spacing, box, depth.shape[2], rows
         )
         most = 0
@@ -210,7 +221,8 @@ def _fill(
         if most > room:
             room = most
             voxel = np.empty(room, dtype=np.int32)
-            near = np.empty((6, room), dtype=np.float32)
+            near = np.empty((5, room), dtype=np.float32)
+            amount, width = np.empty(room, dtype=np.float32), np.empty(room, dtype=np.float32)
             wider = np.empty((nodes, room), dtype=np.float32)
         found = _voxels_near(
             axes.place[ray], np.float32(radius * radius), deepest, frame, distance, lattice, origin, spacing, depth,
@@ -220,31 +232,12 @@ def _fill(
             at = axes.first[ray] + s
             layer = axes.layer[at]
             entries = _column(
-                tables.table[layer], tables.end_mm[layer], tables.air[layer], np.float32(limit), found, voxel, near,
-                wider[tables.node[layer]], indices[used:], values[:, used:],
+                tables.table[layer], tables.gain[layer], tables.air[layer], np.float32(limit), found, voxel, near,
+                wider[tables.node[layer]], amount, width, indices[used:], values[:, used:],
             )  # fmt: skip
             length[axes.column[at]] = entries
             used += entries
     return end, used, 0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _rows_near(place, radius, frame, distance, span, origin, spacing, box, nx, rows):  # type: ignore[no-untyped-def]
-    """Stretches of rows near a ray: z, y, first and one past the last x."""
-    count = 0
-    lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
-    for k in range(box[0], box[1]):
-        for j in range(box[2], box[3]):
-            x, step_x, y, step_y, w, step_w = row_on_beam(frame, origin, spacing, k, j)
-            across = (
-                x - place[0] - lean_x * w, step_x - lean_x * step_w, y - place[1] - lean_y * w,
-                step_y - lean_y * step_w,
-            )  # fmt: skip
-            first, last = stretch_near_ray(across, (w, step_w), radius, span[0], span[1], nx)
-            if last > first:
-                rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = k, j, first, last
-                count += 1
-    return count
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -267,8 +260,8 @@ def _voxels_near(
             u, v = x + i * step_x, y + i * step_y
             du, dv = u - place[0] - lean_x * at, v - place[1] - lean_y * at
             voxel[found] = (k * ny + j) * nx + i
-            near[0, found], near[1, found], near[2, found] = du * du, dv * dv, water
-            near[3, found], near[4, found] = at, factor[k, j, i]
+            near[SQUARE_X, found], near[SQUARE_Y, found], near[WATER, found] = du * du, dv * dv, water
+            near[ALONG, found], near[FACTOR, found] = at, factor[k, j, i]
             iu = int((u / (1.0 + at / distance[0]) - lattice[0]) / lattice[2] + 0.5)
             iv = int((v / (1.0 + at / distance[1]) - lattice[1]) / lattice[2] + 0.5)
             plane = min(max(int((at - lattice[3]) / lattice[4] + 0.5), 0), planes - 1)
@@ -280,50 +273,41 @@ def _voxels_near(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _column(table, deepest, air, limit, found, voxel, near, wider, indices, values):  # type: ignore[no-untyped-def]
-    """Write a column; returns its entries."""
-    inverse = np.float32(1.0 / STEP_MM)
-    half = np.float32(0.5)
-    one = np.float32(1.0)
-    top = np.int32(table.shape[0] - 2)
-    value = near[5]
+def _column(
+    table, gain, air, limit, found, voxel, near, wider, amount, width, indices, values
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write a column; returns its entries. Loops are apart so that all but the look-up become vectors."""
+    _look_up(table[AMPLITUDE], near[WATER], found, amount)
+    _look_up(table[VARIANCE], near[WATER], found, width)
+    square_x, square_y, along, factor = near[SQUARE_X], near[SQUARE_Y], near[ALONG], near[FACTOR]
+    half, one, none = np.float32(0.5), np.float32(1.0), np.float32(0.0)
+    x0, x1, x2, y0, y1, y2 = air[0, 0], air[0, 1], air[0, 2], air[1, 0], air[1, 1], air[1, 2]
     for n in range(found):
-        at = near[2, n] * inverse
-        row = min(np.int32(at), top)
-        part = at - np.float32(row)
-        a, b = table[row], table[row + 1]
-        amount = a[AMPLITUDE] + part * (b[AMPLITUDE] - a[AMPLITUDE])
-        width = a[VARIANCE] + part * (b[VARIANCE] - a[VARIANCE])
-        width += wider[n] * (a[GAIN] + part * (b[GAIN] - a[GAIN]))
-        width = max(width, np.float32(0.0))
-        w = near[3, n]
-        along_x = width + air[0, 0] + w * (air[0, 1] + w * air[0, 2])
-        along_y = width + air[1, 0] + w * (air[1, 1] + w * air[1, 2])
-        both = one / (along_x * along_y)
-        exponent = half * both * (near[0, n] * along_y + near[1, n] * along_x)
-        dose = amount * near[4, n] * np.sqrt(both) * _exp(-min(exponent, limit))
-        value[n] = dose if exponent < limit and near[2, n] < deepest else np.float32(0.0)
+        water, w = max(width[n] + gain * wider[n], none), along[n]
+        in_x, in_y = water + x0 + w * (x1 + w * x2), water + y0 + w * (y1 + w * y2)
+        both = one / (in_x * in_y)
+        exponent = half * both * (square_x[n] * in_y + square_y[n] * in_x)
+        dose = amount[n] * factor[n] * np.sqrt(both) * _exp(-min(exponent, limit))
+        amount[n] = dose if exponent < limit else none
     entries = 0
     for n in range(found):
-        values[0, entries] = value[n]
+        values[0, entries] = amount[n]
         indices[entries] = voxel[n]
-        entries += value[n] > 0.0
-    if values.shape[0] > 1:
-        _channels(table, found, near, value, values)
+        entries += amount[n] > none
+    for c in range(1, values.shape[0]):
+        _look_up(table[FIRST_CHANNEL + c - 1], near[WATER], found, width)
+        at = 0
+        for n in range(found):
+            values[c, at] = amount[n] * width[n]
+            at += amount[n] > none
     return entries
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _channels(table, found, near, value, values):  # type: ignore[no-untyped-def]
-    """Products of the dose and further quantities."""
-    for c in range(1, values.shape[0]):
-        column = FIRST_CHANNEL + c - 1
-        entries = 0
-        for n in range(found):
-            if value[n] > 0.0:
-                at = near[2, n] * np.float32(1.0 / STEP_MM)
-                row = min(int(at), table.shape[0] - 2)
-                part = at - row
-                factor = table[row, column] + part * (table[row + 1, column] - table[row, column])
-                values[c, entries] = value[n] * factor
-                entries += 1
+def _look_up(column, depth, found, out):  # type: ignore[no-untyped-def]
+    inverse = np.float32(1.0 / STEP_MM)
+    for n in range(found):
+        at = depth[n] * inverse
+        row = np.uint64(at)
+        low = column[row]
+        out[n] = low + (at - np.float32(row)) * (column[row + np.uint64(1)] - low)

@@ -17,13 +17,13 @@ AMPLITUDE, VARIANCE, GAIN, FIRST_CHANNEL = 0, 1, 2, 3
 """Columns: dose of a Gaussian (MeV cm2/g per particle), its variance in water (mm2), what excess variance is
 multiplied by, and then one factor a channel, as LETd, which the dose is weighted with."""
 _GAIN_AT = 0.75
-_WIDEST_GAIN = 50.0
+_WIDEST_GAIN = 300.0
 _NODE_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerTables:
-    """Layers by ascending range.
+    """Layers, or components of them, by ascending range.
 
     Parameters
     ----------
@@ -47,27 +47,32 @@ def layer_tables(
     kernels: Sequence[PencilKernel],
     power: NDArray[np.float64],
     channels: Sequence[NDArray[np.float64] | DepthWeighting | None] = (),
+    passed_mm: NDArray[np.float64] | None = None,
 ) -> LayerTables:
-    """Tables of kernels that are sorted by ascending range.
+    """Tables of kernels that are sorted by ascending range, less what each has passed.
 
     Parameters
     ----------
     kernels
-        Of the layers.
+        Of the layers, or of the components of their beams.
     power
         Scattering power of water, of `isodose.pencilbeam.spreading.scattering_power`.
     channels
         For each further quantity its averages along the beam; None stands for the kernels' own LETd.
+    passed_mm
+        Water that each has passed before depth 0; none by default.
     """
-    ranges = np.array([k.range_mm for k in kernels])
+    passed = np.zeros(len(kernels)) if passed_mm is None else passed_mm
+    ranges = np.array([k.range_mm for k in kernels]) - passed
     nodes = np.unique(np.append(np.arange(ranges[0], ranges[-1], _NODE_MM)[1:], ranges[-1]))
     node = np.searchsorted(nodes, ranges - 1e-9).astype(np.int32)
     count = int(max(k.depth_mm[-1] for k in kernels) / STEP_MM) + 2
-    depths = np.asarray(STEP_MM * np.arange(count), dtype=np.float64)
+    lattice = np.asarray(STEP_MM * np.arange(count), dtype=np.float64)
     gaussians = kernels[0].gaussians
     table = np.zeros((count, len(kernels), gaussians, FIRST_CHANNEL + len(channels)), dtype=np.float32)
     ends = np.zeros(len(kernels), dtype=np.int64)
     for i, kernel in enumerate(kernels):
+        depths = lattice + passed[i]
         dose = np.interp(depths, kernel.depth_mm, kernel.dose, right=0.0)
         seen = np.flatnonzero(dose > 1e-4 * kernel.dose.max())
         ends[i] = int(seen[-1]) + 1

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from isodose.machine.machine import Machine
-from isodose.plan.plan import Layer
+from isodose.machine.nozzle import PhaseSpace
 
 _POINTS = 33
 
@@ -23,7 +22,7 @@ class SpotOptics:
     Parameters
     ----------
     sigma_mm, divergence_rad, correlation
-        Gaussian phase space on the isocentre plane, x and y, as in `isodose.machine.machine.BeamOptics`.
+        Gaussian phase space on the isocentre plane, x and y, as in `isodose.machine.nozzle.PhaseSpace`.
     source_distance_mm
         Virtual sources.
     map_sigma_mm
@@ -53,27 +52,25 @@ class SpotOptics:
 
 
 def spot_optics(
-    machine: Machine, layer: Layer, reach_mm: tuple[float, float], whole_spot_mm: float | None = None
+    space: PhaseSpace,
+    source_distance_mm: tuple[float, float],
+    reach_mm: tuple[float, float],
+    whole_spot_mm: float | None = None,
 ) -> SpotOptics:
-    """Optics of a layer over a stretch along the beam, from the isocentre.
+    """Optics of a component of a layer over a stretch along the beam, from the isocentre.
 
     Parameters
     ----------
-    machine, layer
-        What is delivered, by what.
+    space
+        Phase space of its spots.
+    source_distance_mm
+        Virtual sources.
     reach_mm
         First and last position along the beam.
     whole_spot_mm
         Size of the fluence map where a spot is not to be split: it all takes the way of its central ray.
     """
-    energy = layer.energy_mev_u
-    raw = SpotOptics(
-        layer.spot_sigma_mm(machine),
-        machine.divergence_rad(energy),
-        machine.correlation(energy),
-        machine.source_distance_mm,
-        (0.0, 0.0),
-    )
+    raw = SpotOptics(space.sigma_mm, space.divergence_rad, space.correlation, source_distance_mm, (0.0, 0.0))
     if whole_spot_mm is not None:
         return replace(raw, map_sigma_mm=(whole_spot_mm, whole_spot_mm))
     planes = np.linspace(*reach_mm, _POINTS)

@@ -7,7 +7,8 @@ reading would be a guess: weights that do not add up to their total, unknown uni
 tables, scattered or line-scanned beams.
 
 Spot sizes are the machine's, whatever nominal size another system writes; only a size that isodose itself
-wrote as not the machine's is read back.
+wrote as not the machine's is read back. A Scan Spot Tune ID names the focus where the machine has several; it
+says nothing to a machine that has one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from isodose.machine.machine_file import machine as machine_named
 from isodose.machine.machine_file import machine_names
 from isodose.patient.dicom_object import open_dicom
 from isodose.plan.dicom_element import Element
-from isodose.plan.dicom_spot_size import FWHM_PER_SIGMA, OWN_SIZE_TUNE
+from isodose.plan.dicom_spot_size import FWHM_PER_SIGMA, MACHINE_SIZE_TUNE, OWN_SIZE_TUNE
 from isodose.plan.ion_plan_shifter import beam_shifter
 from isodose.plan.meterset import MetersetUnit
 from isodose.plan.plan import Beam, Layer, Plan, Spots
@@ -213,7 +214,7 @@ def _layers(
         total += float(spots.particles.sum()) * final / meterset
         if unit == MetersetUnit.MONITOR_UNITS:
             spots = Spots(spots.x_mm, spots.y_mm, spots.particles * _per_mu(point, energy, machine))
-        layers.append(Layer(energy, spots, _own_size(point)))
+        layers.append(Layer(energy, spots, _own_size(point), _focus(point, machine)))
     if abs(total - final) > SUM_TOLERANCE * final:
         found = f"spot weights that sum to {total:g}"
         raise item.error("FinalCumulativeMetersetWeight", found, f"{final:g}")
@@ -245,6 +246,17 @@ def _own_size(point: Element) -> tuple[float, float] | None:
     if not (x > 0 and y > 0):
         raise point.error("ScanningSpotSize", f"{x:g}, {y:g}", "two positive sizes")
     return float(x), float(y)
+
+
+def _focus(point: Element, machine: Machine | None) -> str | None:
+    """Focus of a layer, where the machine has a choice."""
+    tune = point.text("ScanSpotTuneID", "")
+    if machine is None or not machine.foci or tune in ("", MACHINE_SIZE_TUNE, OWN_SIZE_TUNE):
+        return None
+    if tune not in machine.foci:
+        expected = f"a focus of machine {machine.name!r}: {', '.join([*machine.foci, MACHINE_SIZE_TUNE])}"
+        raise point.error("ScanSpotTuneID", repr(tune), expected)
+    return tune
 
 
 def _per_mu(point: Element, energy: float, machine: Machine | None) -> float:

@@ -65,8 +65,8 @@ def write_ion_plan(
     Raises
     ------
     InputError
-        If the plan cannot be expressed: an unknown machine, energies off its tables, beams or layers without
-        particles, names too long for DICOM.
+        If the plan cannot be expressed: an unknown machine, energies off its tables, foci that it has not, layers
+        with a focus and a spot size of their own, beams or layers without particles, names too long for DICOM.
     OutputError
         If the file cannot be written.
     """
@@ -118,7 +118,7 @@ def _fingerprint(plan: Plan) -> list[object]:
         parts += [beam.gantry_angle_deg, beam.couch_angle_deg, beam.isocentre_mm, beam.range_shifter]
         for layer in beam.layers:
             sums = [float(a @ np.arange(1, a.size + 1)) for a in (layer.spots.x_mm, layer.spots.y_mm)]
-            parts += [layer.energy_mev_u, *sums, layer.spots.particles.tolist(), layer.sigma_mm]
+            parts += [layer.energy_mev_u, *sums, layer.spots.particles.tolist(), layer.sigma_mm, layer.focus]
     return parts
 
 
@@ -202,16 +202,30 @@ def _beam(
         ]
     if machine.snouts:
         item.SnoutSequence = [sequence_item(SnoutID=machine.snouts[0])]
-    item.IonControlPointSequence = _control_points(beam, metersets, machine)
+    item.IonControlPointSequence = _control_points(beam, metersets, machine, f"beams[{index}]")
     item.NumberOfControlPoints = len(item.IonControlPointSequence)
     item.FinalCumulativeMetersetWeight = _ds(_total(metersets))
     return item
 
 
-def _control_points(beam: Beam, metersets: list[NDArray[np.float32]], machine: Machine) -> list[Dataset]:
+def _tune(layer: Layer, machine: Machine, field: str) -> str:
+    """Scan Spot Tune ID: the focus, or a mark that says whose the spot size is."""
+    machine.at_focus(layer.focus, field)
+    if layer.focus is None:
+        return MACHINE_SIZE_TUNE if layer.sigma_mm is None else OWN_SIZE_TUNE
+    if layer.sigma_mm is not None:
+        expected = "none, as DICOM has no room for both a focus and a spot size of the layer's own"
+        raise InputError(field, repr(layer.focus), expected)
+    return layer.focus
+
+
+def _control_points(
+    beam: Beam, metersets: list[NDArray[np.float32]], machine: Machine, field: str
+) -> list[Dataset]:
     points: list[Dataset] = []
     delivered = 0.0
-    for layer, weights in zip(beam.layers, metersets, strict=True):
+    for j, (layer, weights) in enumerate(zip(beam.layers, metersets, strict=True)):
+        tune = _tune(layer, machine, f"{field}.layers[{j}].focus")
         positions = np.stack([layer.spots.x_mm, layer.spots.y_mm], axis=1).astype(np.float32).ravel()
         size = [FWHM_PER_SIGMA * s for s in layer.spot_sigma_mm(machine)]
         for shown in (weights, np.zeros_like(weights)):
@@ -220,7 +234,7 @@ def _control_points(beam: Beam, metersets: list[NDArray[np.float32]], machine: M
                     ControlPointIndex=len(points),
                     NominalBeamEnergy=_ds(layer.energy_mev_u),
                     CumulativeMetersetWeight=_ds(delivered),
-                    ScanSpotTuneID=MACHINE_SIZE_TUNE if layer.sigma_mm is None else OWN_SIZE_TUNE,
+                    ScanSpotTuneID=tune,
                     NumberOfScanSpotPositions=weights.size,
                     ScanSpotPositionMap=positions.tolist(),
                     ScanSpotMetersetWeights=shown.tolist(),

@@ -38,9 +38,9 @@ def check_plan(plan: Plan, machine: Machine, patient: Patient | None = None) -> 
     Raises
     ------
     InputError
-        Naming the first field that is wrong, as ``beams[0].layers[2].energy_mev_u``: another ion, an energy
-        or a range shifter that the machine has not, no layers, spots or particles, a spot that misses the
-        patient.
+        Naming the first field that is wrong, as ``beams[0].layers[2].energy_mev_u``: another ion, an energy,
+        a focus or a range shifter that the machine has not, no layers, spots or particles, a spot that misses
+        the patient.
     """
     if plan.ion != machine.ion:
         raise InputError("ion", plan.ion, f"{machine.ion}, the ion of machine {machine.name!r}")
@@ -59,6 +59,7 @@ def _check_beam(beam: Beam, machine: Machine, field: str) -> None:
         raise InputError(f"{field}.layers", "none", "at least one layer")
     for j, layer in enumerate(beam.layers):
         machine.check_energy(layer.energy_mev_u, f"{field}.layers[{j}].energy_mev_u")
+        machine.at_focus(layer.focus, f"{field}.layers[{j}].focus")
         if len(layer.spots) == 0:
             raise InputError(f"{field}.layers[{j}].spots", "none", "at least one spot")
     if not beam.particles > 0:

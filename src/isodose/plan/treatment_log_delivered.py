@@ -124,7 +124,8 @@ def _layer(
     # Where nothing was delivered, whatever the log says about the position was not measured.
     x, y = np.where(given, spots.x_mm, planned.x_mm), np.where(given, spots.y_mm, planned.y_mm)
     size = measured.mean_sigma_mm()
-    return Layer(layer.energy_mev_u, Spots(x, y, spots.particles), layer.sigma_mm if size is None else size)
+    delivered = Spots(x, y, spots.particles)
+    return replace(layer, spots=delivered, sigma_mm=layer.sigma_mm if size is None else size)
 
 
 def _check_unit(plan: Plan, fraction: LoggedFraction, logged: dict[str, LoggedBeam]) -> None:

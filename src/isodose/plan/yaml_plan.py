@@ -18,6 +18,7 @@ A plan file holds these keys (those with a value here may be left out)::
         range_shifter: null          # or {name: RS20, thickness_mm: 20, material: pmma, distance_mm: 400}
         layers:                      # in the order of delivery
           - energy_mev_u: 212.5      # nominal, before a range shifter
+            focus: null              # or the name of one of the machine's foci
             sigma_mm: null           # or [3.1, 3.2], spot size x and y at the isocentre if not the machine's
             spots:                   # x and y on the isocentre plane in mm, particles per fraction
               - [-3.0, 0.0, 1.2e6]
@@ -41,6 +42,7 @@ _SpotRow = tuple[Number, Number, NotNegative]
 
 class _LayerEntry(Strict):
     energy_mev_u: Positive
+    focus: Text | None = None
     sigma_mm: tuple[Positive, Positive] | None = None
     spots: list[_SpotRow]
 
@@ -109,7 +111,8 @@ def _beam(entry: _BeamEntry) -> Beam:
 
 def _layer(entry: _LayerEntry) -> Layer:
     columns = [list(column) for column in zip(*entry.spots, strict=True)] or [[], [], []]
-    return Layer(entry.energy_mev_u, Spots(*columns), entry.sigma_mm)  # type: ignore[arg-type]  # made arrays by Spots
+    spots = Spots(*columns)  # type: ignore[arg-type]  # made arrays by Spots
+    return Layer(entry.energy_mev_u, spots, entry.sigma_mm, entry.focus)
 
 
 class _Row(list[float]):
@@ -161,6 +164,7 @@ def _beam_entry(beam: Beam) -> dict[str, Any]:
     entry["layers"] = [
         {
             "energy_mev_u": float(layer.energy_mev_u),
+            **({} if layer.focus is None else {"focus": layer.focus}),
             **({} if layer.sigma_mm is None else {"sigma_mm": _Row(layer.sigma_mm)}),
             "spots": [
                 _Row(row)

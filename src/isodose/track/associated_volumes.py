@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.physics.random import start, uniform
-from isodose.track.cell_list import CANDIDATE_CELLS, CellList, points_in_cylinder, points_in_sphere, sort_into_cells
+from isodose.track.cell_list import (
+    CANDIDATE_CELLS,
+    CellList,
+    points_in_cylinder,
+    points_in_sphere,
+    sort_into_cells,
+)
+from isodose.track.electron import isotropic
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
 
@@ -84,15 +91,6 @@ def _checked(points_nm: NDArray[np.float64], sizes: int, repeats: int) -> NDArra
 
 
 @njit(cache=True, error_model="numpy")
-def random_direction(stream):  # type: ignore[no-untyped-def]
-    """Isotropic unit vector."""
-    uz = 2.0 * uniform(stream) - 1.0
-    across = math.sqrt(max(0.0, 1.0 - uz * uz))
-    azimuth = 2.0 * math.pi * uniform(stream)
-    return across * math.cos(azimuth), across * math.sin(azimuth), uz
-
-
-@njit(cache=True, error_model="numpy")
 def _score_spheres(cell_list: CellList, radius_nm, seed, repeats, counts):  # type: ignore[no-untyped-def]
     last = counts.size - 1
     stream = np.zeros(1, np.uint64)
@@ -122,8 +120,8 @@ def _score_cylinders(cell_list: CellList, seed, repeats, counts):  # type: ignor
     for n in range(cell_list.points_nm.shape[0]):
         x, y, z = cell_list.points_nm[n, 0], cell_list.points_nm[n, 1], cell_list.points_nm[n, 2]
         for _ in range(repeats):
-            ux, uy, uz = random_direction(stream)
-            px, py, pz = random_direction(stream)
+            ux, uy, uz = isotropic(stream)
+            px, py, pz = isotropic(stream)
             along = px * ux + py * uy + pz * uz
             px, py, pz = px - along * ux, py - along * uy, pz - along * uz
             out = radius * math.sqrt(uniform(stream)) / math.sqrt(px * px + py * py + pz * pz)

@@ -140,7 +140,11 @@ def sort_into_cells(points_nm, edge_nm):  # type: ignore[no-untyped-def]
     for n in range(total):
         place = first_point[cell_of[n] + 1]
         first_point[cell_of[n] + 1] += 1
-        points[place, 0], points[place, 1], points[place, 2] = points_nm[n, 0], points_nm[n, 1], points_nm[n, 2]
+        points[place, 0], points[place, 1], points[place, 2] = (
+            points_nm[n, 0],
+            points_nm[n, 1],
+            points_nm[n, 2],
+        )
     return CellList(points, blocks, first_point[: cells + 1], edge_nm)
 
 

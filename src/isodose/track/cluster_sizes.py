@@ -32,10 +32,8 @@ class ClusterSizes:
         ``[batches, sizes]``: number of targets with ``k`` ionisations, summed over the tracks of a batch.
         Column 0 counts empty targets where the scheme knows them, else it is zero. The last column holds
         all larger clusters too.
-    tracks
-        ``[batches]``: tracks in each batch, in proportion to which the batch counts.
     path_nm
-        Length of the primary's path in each track, nm.
+        ``[batches]``: path of the primaries in each batch, nm, in proportion to which the batch counts.
 
     Raises
     ------
@@ -44,19 +42,17 @@ class ClusterSizes:
     """
 
     targets: NDArray[np.float64]
-    tracks: NDArray[np.int64]
-    path_nm: float
+    path_nm: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        if self.targets.ndim != 2 or self.tracks.shape != self.targets.shape[:1] or len(self.tracks) < 2:
-            expected = "targets [batches, sizes] and tracks [batches], two batches or more"
-            raise InputError("targets", f"{self.targets.shape} and {self.tracks.shape}", expected)
+        shapes = self.targets.shape, self.path_nm.shape
+        if self.targets.ndim != 2 or self.path_nm.shape != self.targets.shape[:1] or len(self.path_nm) < 2:
+            expected = "targets [batches, sizes] and path_nm [batches], two batches or more"
+            raise InputError("targets, path_nm", shapes, expected)
         if not np.all(np.isfinite(self.targets)) or np.any(self.targets < 0.0):
             raise InputError("targets", "a negative or infinite number", "numbers of targets")
-        if np.any(self.tracks < 1):
-            raise InputError("tracks", int(self.tracks.min()), "at least one track in every batch")
-        if not (np.isfinite(self.path_nm) and self.path_nm > 0.0):
-            raise InputError("path_nm", self.path_nm, "a positive length")
+        if not np.all(np.isfinite(self.path_nm) & (self.path_nm > 0.0)):
+            raise InputError("path_nm", float(self.path_nm.min()), "a positive length in every batch")
 
     def __add__(self, other: ClusterSizes) -> ClusterSizes:
         """Both sets of tracks together.
@@ -64,19 +60,18 @@ class ClusterSizes:
         Raises
         ------
         InputError
-            If their paths or their numbers of sizes differ.
+            If their numbers of sizes differ.
         """
-        if other.path_nm != self.path_nm or other.targets.shape[1] != self.targets.shape[1]:
-            raise InputError("path_nm", other.path_nm, f"{self.path_nm} nm and as many cluster sizes")
+        if other.targets.shape[1] != self.targets.shape[1]:
+            raise InputError("targets", other.targets.shape, f"{self.targets.shape[1]} cluster sizes")
         targets = np.concatenate([self.targets, other.targets])
-        return ClusterSizes(targets, np.concatenate([self.tracks, other.tracks]), self.path_nm)
+        return ClusterSizes(targets, np.concatenate([self.path_nm, other.path_nm]))
 
     def per_length(self, weights: NDArray[np.float64]) -> Estimate:
         """Sum of ``weights[k]`` over targets, per nm of the primary's path."""
-        sums = self.targets @ weights
-        total = float(self.tracks.sum())
-        mean = float(sums.sum()) / total
-        return Estimate(mean / self.path_nm, self._error(sums - mean * self.tracks, total) / self.path_nm)
+        sums, path = self.targets @ weights, float(self.path_nm.sum())
+        mean = float(sums.sum()) / path
+        return Estimate(mean, self._error(sums - mean * self.path_nm, path))
 
     def ratio(self, above: NDArray[np.float64], below: NDArray[np.float64]) -> Estimate:
         """Ratio of two weighted sums over targets; its uncertainty knows that both are correlated."""

@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from isodose.track.k_shell import K_BINDING_EV, oscillator_strength_density
+from isodose.track.k_shell import K_BINDING_EV, k_shell_strength, oscillator_strength_density
 from isodose.track.liquid_water import (
     BINDING_EV,
     BOHR_RADIUS_NM,
@@ -56,6 +56,12 @@ _STEP_EV = 0.25  # of the transfer grid below 100 eV
 _TRANSFER_EV = 2.0e6
 _TRANSFERS_PER_DECADE = 40
 
+# Above the first energy the ridge of binary collisions needs finer steps; above the second that of the valence
+# shells is narrower than those, and taken as sharp.
+_RESOLVED_EV, _BINARY_EV = 1e3, 2e4
+_SUBSTEPS = 4
+_RIDGE = 0.3  # in ln Q
+
 
 class RecoilIntegrals(NamedTuple):
     """Integrals of the energy-loss function over the recoil energy.
@@ -83,9 +89,9 @@ def transfer_grid() -> NDArray[np.float64]:
     return np.unique(np.concatenate([grid, [K_BINDING_EV * (1.0 - 1e-9)]]))
 
 
-def _recoil_grid() -> NDArray[np.float64]:
+def _recoil_grid(substeps: int) -> NDArray[np.float64]:
     low, high = _RECOIL_EV
-    return np.geomspace(low, high, int(round(np.log10(high / low))) * _RECOILS_PER_DECADE + 1)
+    return np.geomspace(low, high, round(np.log10(high / low)) * _RECOILS_PER_DECADE * substeps + 1)
 
 
 _LOG_RECOIL = float(np.log(_RECOIL_EV[0]))
@@ -117,14 +123,37 @@ def loss_function(
     return np.concatenate([valence[:VALENCE_SHELLS], k_shell[None], valence[VALENCE_SHELLS:]])
 
 
+def _integrated(
+    transfer: NDArray[np.float64], substeps: int, oscillators: Oscillators
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Running integral over ln Q at the grid points, and the loss function at the first of them."""
+    recoil = _recoil_grid(substeps)
+    loss = loss_function(transfer, recoil, oscillators)
+    steps = 0.5 * (loss[..., 1:] + loss[..., :-1]) * (_LOG_RECOIL_STEP / substeps)
+    integral = np.zeros((*loss.shape[:2], (recoil.size - 1) // substeps + 1))
+    integral[..., 1:] = np.cumsum(steps, axis=-1)[..., substeps - 1 :: substeps]
+    return integral, loss[..., 0]
+
+
+def _binary_collisions(transfer: NDArray[np.float64], oscillators: Oscillators) -> NDArray[np.float64]:
+    """Integral of the valence shells where the ridge is narrower than the grid: a step at Q = E."""
+    step = np.clip(0.5 + np.log(_recoil_grid(1) / transfer[:, None]) / _RIDGE, 0.0, 1.0)
+    share = oscillators.shell_strength / oscillators.shell_strength.sum()
+    electrons = ELECTRONS_PER_MOLECULE - k_shell_strength(_RECOIL_EV[1])
+    height = 0.5 * np.pi * PLASMON_EV**2 * electrons / ELECTRONS_PER_MOLECULE / transfer**2
+    return np.asarray(share[:, None, None] * height[:, None] * step)
+
+
 def build_recoil_integrals(oscillators: Oscillators) -> RecoilIntegrals:
     """Tabulate the integrals for any set of oscillators (for the fit)."""
-    transfer, recoil = transfer_grid(), _recoil_grid()
-    loss = loss_function(transfer, recoil, oscillators)
-    steps = 0.5 * (loss[..., 1:] + loss[..., :-1]) * _LOG_RECOIL_STEP
-    integral = np.zeros_like(loss)
-    np.cumsum(steps, axis=-1, out=integral[..., 1:])
-    return RecoilIntegrals(transfer, integral, np.ascontiguousarray(loss[..., 0]))
+    transfer = transfer_grid()
+    soft = int(np.searchsorted(transfer, _RESOLVED_EV))
+    hard = int(np.searchsorted(transfer, _BINARY_EV))
+    low, low_optical = _integrated(transfer[:soft], 1, oscillators)
+    high, high_optical = _integrated(transfer[soft:], _SUBSTEPS, oscillators)
+    high[:VALENCE_SHELLS, hard - soft :] = _binary_collisions(transfer[hard:], oscillators)
+    integral = np.concatenate([low, high], axis=1)
+    return RecoilIntegrals(transfer, integral, np.concatenate([low_optical, high_optical], axis=1))
 
 
 @cache
@@ -133,7 +162,7 @@ def recoil_integrals() -> RecoilIntegrals:
     return build_recoil_integrals(WATER_OSCILLATORS)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def density_effect(beta_gamma_squared):  # type: ignore[no-untyped-def]
     """Sternheimer's density-effect correction delta of water."""
     x = 0.5 * math.log10(beta_gamma_squared)
@@ -143,7 +172,7 @@ def density_effect(beta_gamma_squared):  # type: ignore[no-untyped-def]
     return max(delta + _A * (_X1 - x) ** _M if x < _X1 else delta, 0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def recoil_limits(kinetic_ev, rest_ev, transfer_ev):  # type: ignore[no-untyped-def]
     """Least and largest recoil energy when a particle loses an energy, eV."""
     before = math.sqrt(kinetic_ev * (kinetic_ev + 2.0 * rest_ev))
@@ -156,7 +185,7 @@ def recoil_limits(kinetic_ev, rest_ev, transfer_ev):  # type: ignore[no-untyped-
     return low * low / (math.sqrt(low * low + m * m) + m), high * high / (math.sqrt(high * high + m * m) + m)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def _up_to(row, recoil_ev):  # type: ignore[no-untyped-def]
     position = (math.log(recoil_ev) - _LOG_RECOIL) / _LOG_RECOIL_STEP
     if position <= 0.0:
@@ -167,7 +196,7 @@ def _up_to(row, recoil_ev):  # type: ignore[no-untyped-def]
     return row[i] + (row[i + 1] - row[i]) * (position - i)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def longitudinal(integrals, channel, kinetic_ev, rest_ev, transfer_ev):  # type: ignore[no-untyped-def]
     """INT ELF dQ/Q of a channel between the limits of kinematics, at one energy transfer."""
     grid = integrals.transfer_ev
@@ -182,26 +211,26 @@ def longitudinal(integrals, channel, kinetic_ev, rest_ev, transfer_ev):  # type:
     return a + (b - a) * (transfer_ev - grid[i]) / (grid[i + 1] - grid[i])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def optical(integrals, channel, transfer_ev):  # type: ignore[no-untyped-def]
     """Energy-loss function of a channel at Q = 0."""
     return np.interp(transfer_ev, integrals.transfer_ev, integrals.optical[channel])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def born_prefactor(beta_squared):  # type: ignore[no-untyped-def]
     """1 / (pi a0 mc^2 beta^2) in 1/(nm eV)."""
     return 1.0 / (math.pi * BOHR_RADIUS_NM * ELECTRON_REST_EV * beta_squared)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def distant_transverse(beta_squared):  # type: ignore[no-untyped-def]
     """Weight of ELF(E, 0) by the transverse interaction in distant collisions."""
     bg2 = beta_squared / (1.0 - beta_squared)
     return max(math.log(1.0 + bg2) - beta_squared - density_effect(bg2), 0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def largest_transfer(beta_squared, rest_ev):  # type: ignore[no-untyped-def]
     """Largest energy that a particle can give to a free electron at rest, eV."""
     gamma = 1.0 / math.sqrt(1.0 - beta_squared)
@@ -210,7 +239,7 @@ def largest_transfer(beta_squared, rest_ev):  # type: ignore[no-untyped-def]
     return 2.0 * ELECTRON_REST_EV * bg2 / (1.0 + 2.0 * gamma * ratio + ratio * ratio)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _ion_spectrum(integrals, kinetic_ev, rest_ev, transfer_ev):  # type: ignore[no-untyped-def]
     total = kinetic_ev + rest_ev
     beta2 = kinetic_ev * (kinetic_ev + 2.0 * rest_ev) / (total * total)

@@ -31,7 +31,7 @@ RESIDUAL = 2
 """An electron came to rest below the lowest energy that is followed, or an ion below its own."""
 
 ELASTIC = 3
-"""Scattering without energy loss: counted by kernels, never emitted."""
+"""Scattering without energy loss: counted, never emitted."""
 
 ROWS = 4096
 """Interactions that a sink of the usual size holds: 144 kB, inside the second-level cache."""
@@ -55,7 +55,7 @@ class Sink(NamedTuple):
     kinds
         ``[rows]`` one of :data:`IONISATION`, :data:`EXCITATION`, :data:`RESIDUAL`.
     count
-        ``[1]`` rows in use.
+        ``[2]`` rows in use, and elastic interactions, which are counted but not kept.
     """
 
     positions_nm: NDArray[np.float64]
@@ -81,7 +81,7 @@ class Stack(NamedTuple):
 
 def new_sink(rows: int = ROWS) -> Sink:
     """Empty sink for ``rows`` interactions."""
-    return Sink(np.empty((rows, 3)), np.empty(rows), np.empty(rows, np.uint8), np.zeros(1, np.int64))
+    return Sink(np.empty((rows, 3)), np.empty(rows), np.empty(rows, np.uint8), np.zeros(2, np.int64))
 
 
 def new_stack(depth: int = STACK_DEPTH) -> Stack:
@@ -89,7 +89,7 @@ def new_stack(depth: int = STACK_DEPTH) -> Stack:
     return Stack(np.empty((depth, 7)), np.zeros(1, np.int64))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def emit(sink, x, y, z, kind, energy_ev):  # type: ignore[no-untyped-def]
     """Write one interaction; the caller has made sure by :func:`full` that there is room."""
     n = sink.count[0]
@@ -101,19 +101,19 @@ def emit(sink, x, y, z, kind, energy_ev):  # type: ignore[no-untyped-def]
     sink.count[0] = n + 1
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def full(sink):  # type: ignore[no-untyped-def]
     """Whether the sink must be scored and cleared before the next interaction."""
     return sink.count[0] > sink.kinds.size - MARGIN
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def clear(sink):  # type: ignore[no-untyped-def]
     """Forget the rows of a sink that have been scored."""
     sink.count[0] = 0
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, error_model="numpy", inline="always")
 def push(stack, x, y, z, ux, uy, uz, energy_ev):  # type: ignore[no-untyped-def]
     """Put an electron on the stack; the direction is a unit vector."""
     n = stack.count[0]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.physics.random import start, uniform
-from isodose.track.associated_volumes import random_direction
 from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
+from isodose.track.electron import isotropic
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
 
@@ -83,7 +83,7 @@ def _throw(cell_list, radius_nm, half_length_nm, targets, seed, track, counts): 
         out = radius_nm * math.sqrt(uniform(stream))
         azimuth = 2.0 * math.pi * uniform(stream)
         z = half_length_nm * (2.0 * uniform(stream) - 1.0)
-        ux, uy, uz = random_direction(stream)
+        ux, uy, uz = isotropic(stream)
         x, y = out * math.cos(azimuth), out * math.sin(azimuth)
         size = points_in_cylinder(cell_list, x, y, z, (ux, uy, uz), radius, half, found)
         counts[min(size, last)] += 1.0

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
+from isodose.machine.nozzle import BeamComponent
 from isodose.patient.patient import Patient
 from isodose.physics.materials import Material, material
 from isodose.physics.species import SPECIES, species
 from isodose.plan.beam_frame import beam_axes
-from isodose.plan.plan import IONS, Beam, Layer, Plan
+from isodose.plan.depth_dose import energy_for_range, range_mm
+from isodose.plan.plan import IONS, Beam, Plan
 from isodose.transport.source import (
     AXIS_X,
     AXIS_Y,
@@ -81,12 +83,13 @@ def plan_source(
     spots, beam_of_spot, particles = [], [], []
     for b, beam in enumerate(plan.beams):
         for layer in beam.layers:
-            optics = _optics_row(machine, layer)
-            for x, y, weight in zip(layer.spots.x_mm, layer.spots.y_mm, layer.spots.particles, strict=True):
-                if weight > 0.0:
-                    spots.append((x, y, *optics))
-                    beam_of_spot.append(b)
-                    particles.append(weight)
+            planned = zip(layer.spots.x_mm, layer.spots.y_mm, layer.spots.particles, strict=True)
+            wanted = [(x, y, weight) for x, y, weight in planned if weight > 0.0]
+            for component in layer.components(machine):
+                optics = _optics_row(machine, layer.energy_mev_u, component)
+                spots += [(x, y, *optics) for x, y, _ in wanted]
+                beam_of_spot += [b] * len(wanted)
+                particles += [component.part * weight for _, _, weight in wanted]
     cumulative = np.cumsum(particles) / np.sum(particles)
     shifters = [beam.range_shifter for beam in plan.beams]
     return Source(
@@ -100,14 +103,17 @@ def plan_source(
     )
 
 
-def _optics_row(machine: Machine, layer: Layer) -> tuple[float, ...]:
-    energy_mev_u = layer.energy_mev_u
+def _optics_row(machine: Machine, energy_mev_u: float, component: BeamComponent) -> tuple[float, ...]:
+    left = energy_mev_u
+    if component.water_mm > 0.0:
+        left = float(energy_for_range(machine.ion, range_mm(machine.ion, energy_mev_u) - component.water_mm))
+    space = component.phase_space
     return (
-        energy_mev_u,
+        left,
         machine.energy_spread_percent(energy_mev_u) / 100.0 * energy_mev_u,
-        *layer.spot_sigma_mm(machine),
-        *machine.divergence_rad(energy_mev_u),
-        *machine.correlation(energy_mev_u),
+        *space.sigma_mm,
+        *space.divergence_rad,
+        *space.correlation,
     )
 
 

@@ -1,0 +1,170 @@
+"""Tracks of ions, many at a time: their clusters, or all that one of them leaves behind."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isodose.errors import InputError
+from isodose.physics.random import start
+from isodose.track.cluster_sizes import ClusterSizes
+from isodose.track.electron_tables import electron_tables
+from isodose.track.events import IONISATION, Sink, clear, new_sink, new_stack
+from isodose.track.ion import ION_COLUMNS, Z, follow_ion, start_ion
+from isodose.track.ion_tables import MAXIMUM_ENERGY_MEV_U, MINIMUM_ENERGY_MEV_U, ion_tables
+from isodose.track.shell_targets import close_track, count_in_shells, new_shell_counts
+
+CLUSTER_SIZES = 512
+"""Cluster sizes that are told apart; the largest seen, of oxygen in the Bragg peak, is near 200."""
+
+SLAB_NM = (-500.0, 149_500.0)
+"""Heights between which ionisations are scored: 0.5 um behind the source to the far side of the paper's 150 um."""
+
+PATH_NM = 1000.0
+"""Path after which the primary is taken away (its electrons are followed to rest)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Part of an ion's path in water.
+
+    Parameters
+    ----------
+    ion
+        Name of the ion, one of :data:`isodose.track.ion_tables.ION_NAMES`.
+    energy_mev_u
+        Kinetic energy at its beginning, MeV/u.
+    path_nm
+        Its length, nm; ``inf`` follows the ion to rest.
+    slowing
+        Whether the ion loses energy on its way.
+
+    Raises
+    ------
+    InputError
+        If the energy is outside the tables or the length is not positive, or if an ion that does not slow down
+        is to be followed to rest.
+    """
+
+    ion: str
+    energy_mev_u: float
+    path_nm: float = PATH_NM
+    slowing: bool = True
+
+    def __post_init__(self) -> None:
+        if not MINIMUM_ENERGY_MEV_U < self.energy_mev_u <= MAXIMUM_ENERGY_MEV_U:
+            expected = f"above {MINIMUM_ENERGY_MEV_U} and at most {MAXIMUM_ENERGY_MEV_U} MeV/u"
+            raise InputError("energy_mev_u", self.energy_mev_u, expected)
+        if not self.path_nm > 0.0 or (np.isinf(self.path_nm) and not self.slowing):
+            raise InputError("path_nm", self.path_nm, "a positive length, finite unless the ion slows down")
+
+
+def shell_clusters(
+    segment: Segment,
+    batch_tracks: int,
+    batches: int = 64,
+    *,
+    seed: int = 1,
+    first_batch: int = 0,
+    threads: int = 1,
+    slab_nm: tuple[float, float] = SLAB_NM,
+) -> ClusterSizes:
+    """Cluster sizes in cylindrical shell targets of a number of tracks.
+
+    Parameters
+    ----------
+    segment
+        The ion's path.
+    batch_tracks
+        Tracks in each batch.
+    batches
+        Batches, the samples from which uncertainties are computed.
+    seed, first_batch
+        The same seed and batch give the same tracks, whatever the number of threads.
+    threads
+        Threads that share the batches.
+    slab_nm
+        Heights between which ionisations are scored.
+
+    Raises
+    ------
+    InputError
+        If a number is not positive, or the ion has no tables.
+    """
+    for name, value in (("batch_tracks", batch_tracks), ("batches", batches), ("threads", threads)):
+        if value < 1:
+            raise InputError(name, value, "a positive number")
+    tables, electrons = ion_tables(segment.ion), electron_tables()
+    targets, path = np.zeros((batches, CLUSTER_SIZES)), np.zeros(batches)
+
+    def follow(batch: int) -> None:
+        path[batch] = _follow_batch(
+            np.array([segment.energy_mev_u * 1e6, segment.path_nm, *slab_nm]),
+            segment.slowing,
+            np.array([seed, (first_batch + batch) * batch_tracks, batch_tracks], dtype=np.int64),
+            (tables, electrons),
+            (np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()),
+            new_shell_counts(),
+            targets[batch],
+        )
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(follow, range(batches)))
+    return ClusterSizes(targets, path)
+
+
+def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
+    """All interactions of one track, electrons included (``count[0]`` rows, exactly filled).
+
+    Parameters
+    ----------
+    segment
+        The ion's path.
+    seed, track
+        The same numbers give the same track, the one that :func:`shell_clusters` follows.
+    """
+    tables, electrons = ion_tables(segment.ion), electron_tables()
+    ion, stack, stream, sink = np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()
+    start(stream, seed, track)
+    start_ion(ion, tables, segment.energy_mev_u * 1e6, segment.path_nm, stream)
+    pieces = []
+    finished = False
+    while not finished:
+        finished = follow_ion(ion, segment.slowing, tables, electrons, stack, stream, sink)
+        rows = slice(sink.count[0])
+        pieces.append(
+            (sink.positions_nm[rows].copy(), sink.energies_ev[rows].copy(), sink.kinds[rows].copy())
+        )
+        clear(sink)
+    positions, energies, kinds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    return Sink(positions, energies, kinds, np.array([kinds.size], dtype=np.int64))
+
+
+def ionisation_points(segment: Segment, *, seed: int = 1, track: int = 0) -> NDArray[np.float64]:
+    """Places ``[ionisations, 3]`` in nm of the ionisations of one track, see :func:`ion_track`."""
+    interactions = ion_track(segment, seed=seed, track=track)
+    return interactions.positions_nm[interactions.kinds == IONISATION]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _follow_batch(setting, slowing, which, tables, work, counts, sizes):  # type: ignore[no-untyped-def]
+    """Follow the tracks of a batch; return the path of their ions, nm."""
+    energy_ev_u, path_nm, z_from_nm, z_to_nm = setting
+    ion, stack, stream, sink = work
+    seed, first, tracks = which
+    flown = 0.0
+    for track in range(first, first + tracks):
+        start(stream, seed, track)
+        start_ion(ion, tables[0], energy_ev_u, path_nm, stream)
+        finished = False
+        while not finished:
+            finished = follow_ion(ion, slowing, tables[0], tables[1], stack, stream, sink)
+            count_in_shells(sink, counts, z_from_nm, z_to_nm)
+            clear(sink)
+        flown += ion[Z]
+        close_track(counts, sizes)
+    return flown

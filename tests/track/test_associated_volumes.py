@@ -1,0 +1,115 @@
+"""Associated-volume clustering, random cylinders and the cell list under both."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from isodose.errors import InputError
+from isodose.track.associated_volumes import cylinder_clusters, sphere_clusters
+from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, points_in_sphere, sort_into_cells
+from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
+from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
+from scipy import stats
+
+SPHERE_NM3 = 4.0 / 3.0 * math.pi * 1.5**3
+CYLINDER_NM3 = math.pi / 4.0 * DIAMETER_NM**2 * HEIGHT_NM
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 300), st.floats(0.5, 100.0), st.floats(-1e5, 1e5))
+def test_neighbours_are_those_of_brute_force(seed, number, width, offset):
+    rng = np.random.default_rng(seed)
+    points = offset + rng.uniform(-width, width, (number, 3))
+    centre = offset + rng.uniform(-width, width, 3)
+    axis = rng.normal(size=3)
+    axis /= np.linalg.norm(axis)
+    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    away = points - centre
+    squares = (away**2).sum(axis=1)
+    inside = points_in_sphere(sort_into_cells(points, 3.0), *centre, 1.5, found)
+    assert inside == np.count_nonzero(squares <= 1.5**2)
+    along = away @ axis
+    by_hand = np.count_nonzero((np.abs(along) <= 1.7) & (squares - along**2 <= 1.15**2))
+    assert points_in_cylinder(sort_into_cells(points, 4.2), *centre, tuple(axis), 1.15, 1.7, found) == by_hand
+
+
+def test_all_points_stay_in_the_list():
+    points = np.random.default_rng(1).normal(0.0, 50.0, (5000, 3))
+    cells = sort_into_cells(points, 3.0)
+    assert np.array_equal(np.sort(cells.points_nm, axis=0), np.sort(points, axis=0))
+    assert cells.first_point[0] == 0
+    assert cells.first_point[-1] == 5000
+
+
+def test_far_points_are_refused():
+    with pytest.raises(OverflowError, match="a million cells"):
+        sort_into_cells(np.array([[0.0, 0.0, 1e10]]), 3.0)
+
+
+@pytest.mark.parametrize("clusters", [lambda p: sphere_clusters(p, 1.5), cylinder_clusters])
+def test_every_ionisation_is_counted_once(clusters):
+    points = np.random.default_rng(2).normal(0.0, 6.0, (3000, 3))
+    sizes = clusters(points)
+    assert np.arange(sizes.size) @ sizes == pytest.approx(3000.0)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "site_nm3"),
+    [(lambda p: sphere_clusters(p, 1.5), SPHERE_NM3), (cylinder_clusters, CYLINDER_NM3)],
+)
+def test_uniform_points_give_poisson(clusters, site_nm3):
+    edge, number = 120.0, 60_000
+    sizes = clusters(np.random.default_rng(4).uniform(0.0, edge, (number, 3)))
+    density = number / edge**3
+    expected = edge**3 / site_nm3 * stats.poisson.pmf(np.arange(6), density * site_nm3)
+    # sites that stick out of the box see less: 3 % of them (6 x 1.5 / 4 x 120 nm and twice that in overlap)
+    assert sizes[1:4] == pytest.approx(expected[1:4], rel=0.04)
+    assert sizes[2] / sizes[1] == pytest.approx(density * site_nm3 / 2.0, rel=0.03)
+
+
+def test_points_in_one_place_are_one_site():
+    sizes = sphere_clusters(np.zeros((7, 3)), 1.5)
+    assert sizes[7] == pytest.approx(1.0)
+    assert sizes.sum() == pytest.approx(1.0)
+
+
+def test_two_points_overlap_as_two_spheres_do():
+    # Volume of the lens of two spheres of radius R at distance d: pi (2R - d)^2 (d^2 + 4 d R) / (12 d).
+    radius, distance = 1.5, 1.0
+    points = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]])
+    lens = math.pi * (2 * radius - distance) ** 2 * (distance**2 + 4 * distance * radius) / (12 * distance)
+    sizes = sphere_clusters(points, radius, repeats=40_000)
+    # 80,000 draws: 1 % is three standard deviations
+    assert sizes[2] == pytest.approx(lens / SPHERE_NM3, rel=0.01)
+    assert sizes[1] == pytest.approx(2.0 * (1.0 - lens / SPHERE_NM3), rel=0.01)
+
+
+def test_random_cylinders_see_poisson():
+    rng = np.random.default_rng(5)
+    points = rng.uniform(-30.0, 30.0, (20_000, 3))
+    sizes = random_cylinder_sizes(points, CylinderVolume(20.0, 20.0, 40_000))
+    expected = 40_000 * stats.poisson.pmf(np.arange(8), 20_000 / 60.0**3 * CYLINDER_NM3)
+    # The points are one sample: their own noise adds to that of the targets, 6 deviations in all.
+    assert np.all(np.abs(sizes[:6] - expected[:6]) < 6.0 * np.sqrt(expected[:6]))
+    assert sizes.sum() == 40_000
+
+
+def test_random_cylinders_are_those_of_the_seed():
+    points = np.random.default_rng(6).uniform(-10.0, 10.0, (500, 3))
+    volume = CylinderVolume(10.0, 10.0, 100)
+    first = random_cylinder_sizes(points, volume, seed=3, track=1)
+    assert np.array_equal(first, random_cylinder_sizes(points, volume, seed=3, track=1))
+    assert not np.array_equal(first, random_cylinder_sizes(points, volume, seed=3, track=2))
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match="points_nm"):
+        sphere_clusters(np.zeros((3, 2)), 1.5)
+    with pytest.raises(InputError, match="not finite"):
+        sphere_clusters(np.full((3, 3), np.nan), 1.5)
+    with pytest.raises(InputError, match="radius_nm"):
+        sphere_clusters(np.zeros((3, 3)), 0.0)
+    with pytest.raises(InputError, match="half_length_nm"):
+        CylinderVolume(1.0, -1.0, 3)
