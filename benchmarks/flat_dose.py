@@ -42,7 +42,7 @@ def _flat_beam(
     view: BeamView, patient: Patient, voxels: NDArray[np.bool_], inside: NDArray[np.bool_], dose_gy: float
 ) -> Beam:
     weights = [layer.spots.particles.copy() for layer in view.beam.layers]
-    whole = _seen(view, patient, voxels.astype(np.float32)
+    whole = _seen(view, patient, voxels.astype(np.float32), inside)
     for _ in range(ITERATIONS):
         dose = _dose(view, patient, inside, weights)
         ratio = np.divide(np.float32(dose_gy), dose, out=np.zeros_like(dose), where=voxels & (dose > 0.0))

@@ -1,14 +1,15 @@
 """Pencil-beam doses against pyRadPlan's with its own machine files.
 
 ``python benchmarks/pyradplan_dose.py MACHINES RUN.npz ...``, where MACHINES is the folder of pyRadPlan's
-``protons_Generic.mat`` and so on, and each RUN a file of ``pyradplan_peer.py``. Both programs then have the same base
-data, spots and stopping power. What stays different by design:
+``protons_Generic.mat`` and so on, and each RUN a file of ``pyradplan_peer.py``. Both programs then have the same
+base data, spots and stopping power. What stays different by design:
 
-- pyRadPlan gives doses of points in the middle of voxels, isodose means over voxels; the comparison asks for points;
+- pyRadPlan gives doses of points in the middle of voxels, isodose means over voxels (here it gives points too);
 - pyRadPlan keeps the width that a spot has at the skin, isodose lets it diverge on;
-- pyRadPlan sends all of a spot along one ray (``split=False`` here), and cuts it off at a part of its dose, which
-  it gives to the rest;
-- outside of structures pyRadPlan has no matter.
+- pyRadPlan takes for each voxel the depth of that voxel, isodose the depths of the rays whose particles come there,
+  all of a spot along its central ray (``split`` False) or each part along its own (True). They part where
+  neighbouring rays have different depths, as in TG119 from the side;
+- pyRadPlan cuts a spot off at a part of its dose, and gives what is lost to the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from isodose.dose.quantity import Quantity
 from isodose.evaluate.gamma import GammaCriteria, gamma
-from isodose.machine.machine import Machine
+from isodose.machine.machine import AIR_RSP, Machine
 from isodose.machine.matrad import read_matrad
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import Above, HounsfieldCalibration
@@ -44,6 +45,7 @@ class PointDose(PencilBeam):
     """The engine without the mean over voxels."""
 
     def resolution(self, beam: Beam, machine: Machine, grid: Grid) -> Resolution:
+        """As of the engine, for points."""
         return replace(super().resolution(beam, machine, grid), voxel_mm=0.0)
 
 
@@ -53,20 +55,22 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    print(f"{'run':34} {'split':5} {'spots':>6} {'largest':>8} {'rms':>6} {'gamma 1/1':>9} {'mean':>7} {'s':>5}")
+    print(
+        f"{'run':28} {'split':5} {'spots':>6} {'largest':>8} {'rms':>6} {'gamma 1/1':>9} {'mean':>7} {'s':>5}"
+    )
     for path in options.runs:
         run = dict(np.load(path))
         asked = json.loads(str(run["figures"]))["options"]
         machine = read_matrad(options.machines / f"{asked['ion']}_Generic.mat", model=asked["model"]).machine
         for split in (False, True):
-            print(f"{path.stem:34} {split!s:5} {compared(run, machine, asked, split, options.threads)}")
+            print(f"{path.stem:28} {split!s:5} {compared(run, machine, asked, split, options.threads)}")
 
 
 def compared(run: dict[str, Any], machine: Machine, asked: dict[str, Any], split: bool, threads: int) -> str:
-    """Figures of a run: differences in percent of the largest dose where pyRadPlan has 10 % of it and more."""
+    """Figures of a run: differences in percent of the largest dose, where there is 10 % of it and more."""
     grid = Grid(tuple(run["dose_origin"]), tuple(run["dose_spacing"]), run["rsp"].shape)
-    # A stopping power of 0 would leave a ray without an end.
-    hu = 1000.0 * (np.maximum(run["rsp"], 1e-9) - 1.0)
+    # pyRadPlan has no matter outside of structures, but counts air up to the skin.
+    hu = 1000.0 * (np.maximum(run["rsp"], AIR_RSP) - 1.0)
     patient = Patient("peer", Volume(grid, hu.astype(np.float32)))
     engine = PointDose(
         machine=machine, calibration=LINEAR, gaussians=GAUSSIANS[asked["model"]], split=split, threads=threads

@@ -156,7 +156,7 @@ def test_nozzle_and_foci(tmp_path: Path) -> None:
         ({"monitor": {**MONITOR, "angle_rad": [1e-3] * 3}}, "monitor.angle_rad", "one for each of 2 rows"),
         ({"monitor": {**MONITOR, "part": 1.5}}, "monitor.part", "less than 1"),
         ({"monitor": {**MONITOR, "angle_rad": [-1, 0]}}, "monitor.angle_rad[0]", "greater"),
-        ({"ripple_filter": {"name": "RF", "range_sigma_mm": 0}}, "ripple_filter.range_sigma_mm[0]", "greater"),
+        ({"ripple_filter": {"name": "R", "range_sigma_mm": 0}}, "ripple_filter.range_sigma_mm[0]", "greater"),
         ({"ripple_filter": {"range_sigma_mm": 1}}, "ripple_filter.name", "a value"),
     ],
 )

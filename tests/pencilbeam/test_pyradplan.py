@@ -1,14 +1,14 @@
 """Doses of pyRadPlan with a machine file of its format: position of spots, air gap, offset of depths.
 
-`DOSES` are those of pyRadPlan 0.5.0 (its Hong pencil beam, two Gaussians, no cut-off) with the machine below: water
-whose surface lies 160 mm above (gantry 0) or 80 mm to the left (gantry 90) of the frame's origin, isocentre at
-(0, -25, 0) mm, one spot of 120 MeV and a million protons, at (-20, 0) and at (20, -20) mm in the beam's eye view.
+`DOSES` are those of pyRadPlan 0.5.0 (its Hong pencil beam, two Gaussians, no cut-off) with the machine below:
+water whose surface lies 160 mm above (gantry 0) or 80 mm to the left (gantry 90) of the frame's origin, isocentre
+at (0, -25, 0) mm, one spot of 120 MeV and a million protons, at (-20, 0) and at (20, -20) mm in the beam's eye
+view.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,8 @@ def entry(energy: float) -> dict[str, Any]:
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """Machine of a matRad file, written as isodose's own and read back."""
     folder = tmp_path_factory.mktemp("parallel")
-    meta = {"radiationMode": "protons", "name": "Parallel", "SAD": 2000, "BAMStoIsoDist": 500, "fitAirOffset": 100}
+    meta = {"radiationMode": "protons", "name": "Parallel"}
+    meta |= {"SAD": 2000, "BAMStoIsoDist": 500, "fitAirOffset": 100}
     rows = [entry(energy) for energy in (80.0, 90.0, 100.0, 110.0, 120.0)]
     data = np.zeros((1, len(rows)), dtype=[(name, object) for name in rows[0]])
     for i, row in enumerate(rows):
@@ -110,8 +111,8 @@ def dose_at(of: Machine, gantry_deg: float) -> np.ndarray:
 @pytest.mark.parametrize("gantry_deg", [0.0, 90.0])
 def test_doses_are_those_of_pyradplan(imported: Machine, gantry_deg: float) -> None:
     expected = np.array([dose for _, dose in DOSES[gantry_deg]])
-    # Planes are 0.5 mm and rays 0.8 mm apart, between which a Gaussian of 3 mm is interpolated; at the distal edge
-    # the dose falls by a tenth in 0.1 mm.
+    # Planes are 0.5 mm and rays 0.8 mm apart, between which a Gaussian of 3 mm is interpolated; at the distal
+    # edge the dose falls by a tenth in 0.1 mm.
     np.testing.assert_allclose(dose_at(imported, gantry_deg), expected, rtol=0.025)
     # 0.26 and 0.35 mm of water stand for the air gap; without them the doses behind the peak are far off.
     no_air = dose_at(replace(imported, fit_air_offset_mm=None), gantry_deg)

@@ -57,7 +57,8 @@ def test_dicom_round_trip(tmp_path: Path) -> None:
     assert [p.ScanSpotTuneID for p in points[::2]] == ["F2", "default", "isodose measured"]
     sigma = machine("generic_carbon").at_focus("F2").spot_sigma_mm(200.0)[0]
     # full width at half maximum: exp(-(w/2)^2 / (2 sigma^2)) = 1/2
-    assert np.exp(-((points[0].ScanningSpotSize[0] / 2) ** 2) / (2 * sigma**2)) == pytest.approx(0.5, rel=1e-6)
+    half = points[0].ScanningSpotSize[0] / 2
+    assert np.exp(-(half**2) / (2 * sigma**2)) == pytest.approx(0.5, rel=1e-6)
     assert write_ion_plan(plan(Layer(200.0, SPOT, focus="F3")), path, BOX) != uid
 
 

@@ -193,7 +193,9 @@ class Machine:
     def phase_space(self, energy_mev_u: float) -> PhaseSpace:
         """Phase space of the spot at the isocentre in air, before a monitor."""
         return PhaseSpace(
-            self.spot_sigma_mm(energy_mev_u), self.divergence_rad(energy_mev_u), self.correlation(energy_mev_u)
+            self.spot_sigma_mm(energy_mev_u),
+            self.divergence_rad(energy_mev_u),
+            self.correlation(energy_mev_u),
         )
 
     def components(self, energy_mev_u: float, phase_space: PhaseSpace) -> tuple[BeamComponent, ...]:

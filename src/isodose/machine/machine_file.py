@@ -220,7 +220,9 @@ def _monitor(entry: _MachineFile, path: Path) -> Monitor | None:
 def _by_energy(values: list[float], entry: _MachineFile, field: str, path: Path) -> NDArray[np.float64]:
     rows = len(entry.optics)
     if len(values) not in (1, rows):
-        raise InputError(field, f"{len(values)} numbers", f"one, or one for each of {rows} rows of optics", path)
+        raise InputError(
+            field, f"{len(values)} numbers", f"one, or one for each of {rows} rows of optics", path
+        )
     return np.broadcast_to(np.array(values, dtype=np.float64), (rows,)).copy()
 
 

@@ -30,8 +30,8 @@ def write_machine(machine: Machine, folder: str | Path) -> Path:
     Returns
     -------
     Path
-        The YAML file, by whose path `isodose.machine.machine_file.machine` knows the machine. Everything in it
-        reads back equal; numbers of base data are rounded as `write_base_data` does.
+        The YAML file, by whose path `isodose.machine.machine_file.machine` knows the machine. Everything in
+        it reads back equal; numbers of base data are rounded as `write_base_data` does.
 
     Raises
     ------

@@ -8,8 +8,8 @@ pyRadPlan 0.5, which reads the same files:
 - Depths are those in water plus ``offset``. Kernels hold no spot: their variance is added to that in air.
 - Widths in air are tabulated over the distance from the virtual source, and are equal in x and y. Both
   programs keep the width that a spot has at the skin for all depths behind it.
-- Kernels stand for a surface behind ``fitAirOffset`` mm of air. More air before the skin adds to the depth, as
-  `Machine.air_depth_mm` says.
+- Kernels stand for a surface behind ``fitAirOffset`` mm of air. More air before the skin adds to the depth,
+  as `Machine.air_depth_mm` says.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class ImportedMachine:
     Parameters
     ----------
     machine
-        What plans and engines need. The phase spaces of `BeamOptics` are fits to the foci; the usual one is the
-        chosen focus of each energy, the foci that all energies have are named by their number, from ``"1"``.
+        What plans and engines need. The phase spaces of `BeamOptics` are fits to the foci; the usual one is
+        the chosen focus of each energy, the foci that all energies have are named by number, from ``"1"``.
     base_data
         Pencil beams in water.
     foci

@@ -57,9 +57,7 @@ class PhaseSpace:
         mixed = np.array(self.correlation) * sigma * divergence + growth * distance_mm
         together = wider * steeper
         # A beam without any angular spread has no correlation.
-        correlation = np.clip(
-            np.divide(mixed, together, out=np.zeros(2), where=together > 0.0), -1.0, 1.0
-        )
+        correlation = np.clip(np.divide(mixed, together, out=np.zeros(2), where=together > 0.0), -1.0, 1.0)
         return PhaseSpace(_pair(wider), _pair(steeper), _pair(correlation))
 
 
@@ -127,8 +125,8 @@ class RippleFilter:
         The range changes with the energy by ``A / S``, the reciprocal of the stopping power per nucleon.
         """
         particle = species(IONS[ion])
-        stopping_mev_mm = mass_stopping_power(particle, energy_mev_u, WATER) * WATER.density_g_cm3 * _CM_PER_MM
-        spread_mev_u = self.range_sigma_mm * stopping_mev_mm / particle.nucleons
+        stopping_mev_cm = mass_stopping_power(particle, energy_mev_u, WATER) * WATER.density_g_cm3
+        spread_mev_u = self.range_sigma_mm * _CM_PER_MM * stopping_mev_cm / particle.nucleons
         return np.asarray(100.0 * spread_mev_u / energy_mev_u)
 
 

@@ -70,8 +70,8 @@ class BeamView:
     fan
         Its rays and planes.
     order
-        Layers of the beam, one a column, by ascending range; a layer whose beam has several components, such as
-        pristine and scattered, has a column for each.
+        Layers of the beam, one a column, by ascending range; a layer whose beam has several components, such
+        as pristine and scattered, has a column for each.
     part
         Of the layer's particles in each column.
     optics
@@ -111,7 +111,7 @@ class BeamView:
         return result
 
     def seen_by_spots(self, seen: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-        """Adjoint of `fluence`: values of ``(rays, columns)`` as each spot sees them, by layer of the beam."""
+        """Adjoint of `fluence`: values of ``(rays, columns)`` as each spot sees them, by layer."""
         result = [np.zeros(len(layer.spots)) for layer in self.beam.layers]
         image = np.zeros(self.fan.shape, dtype=np.float32)
         for column, index in enumerate(self.order):

@@ -144,7 +144,7 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
         Planes to compute.
     """
     (
-        cell, depth, excess, air, table, first_layer, node, columns, variance, level, lookup, lookup_scale,
+        cell, depth, excess, air, _, first_layer, node, columns, variance, level, lookup, lookup_scale,
         offsets, kernel_u, kernel_v, taps, scale, shape,
     ) = view  # fmt: skip
     rays, layers = fluence.shape
@@ -171,8 +171,8 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
             for layer in range(first, last):
                 wider[layer] = excess[plane, ray, node[layer]]
             contributions(
-                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount, width,
-                place,
+                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount,
+                width, place,
             )  # fmt: skip
             lowest, highest = rungs, 0
             for g in range(gaussians):
@@ -226,7 +226,7 @@ def adjoint(view, image, active, out, begin, end):  # type: ignore[no-untyped-de
         Planes that count.
     """
     (
-        cell, depth, excess, air, table, first_layer, node, columns, variance, level, lookup, lookup_scale,
+        cell, depth, excess, air, _, first_layer, node, columns, variance, level, lookup, lookup_scale,
         offsets, kernel_u, kernel_v, taps, scale, shape,
     ) = view  # fmt: skip
     rays, layers = out.shape
@@ -257,8 +257,8 @@ def adjoint(view, image, active, out, begin, end):  # type: ignore[no-untyped-de
             for layer in range(first, last):
                 wider[layer] = excess[plane, ray, node[layer]]
             contributions(
-                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount, width,
-                place,
+                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount,
+                width, place,
             )  # fmt: skip
             for k in range(rungs):
                 lv = level[k]

@@ -65,8 +65,9 @@ def write_ion_plan(
     Raises
     ------
     InputError
-        If the plan cannot be expressed: an unknown machine, energies off its tables, foci that it has not, layers
-        with a focus and a spot size of their own, beams or layers without particles, names too long for DICOM.
+        If the plan cannot be expressed: an unknown machine, energies off its tables, foci that it has not,
+        layers with a focus and a spot size of their own, beams or layers without particles, names too long
+        for DICOM.
     OutputError
         If the file cannot be written.
     """

@@ -1,7 +1,7 @@
 """Where histories begin: spots of a plan, with the optics of the machine, as arrays for the kernels.
 
-Where a part of the beam is scattered on its way, a spot of the plan is two here: its pristine and its scattered
-part.
+Where a part of the beam is scattered on its way, a spot of the plan is two here: its pristine and its
+scattered part.
 """
 
 from __future__ import annotations
