@@ -1,14 +1,14 @@
 """Pencil-beam doses against pyRadPlan's with its own machine files.
 
 ``python benchmarks/pyradplan_dose.py MACHINES RUN.npz ...``, where MACHINES is the folder of pyRadPlan's
-``protons_Generic.mat`` and so on, and each RUN a file of ``pyradplan_peer.py``. Both programs then have the same
-base data, spots and stopping power. What stays different by design:
+``protons_Generic.mat`` and so on, and each RUN a file of ``pyradplan_peer.py``. Both programs then have the
+same base data, spots and stopping power. What stays different by design:
 
-- pyRadPlan gives doses of points in the middle of voxels, isodose means over voxels (here it gives points too);
+- pyRadPlan gives doses of points in the middle of voxels, isodose means over voxels (here it gives points);
 - pyRadPlan keeps the width that a spot has at the skin, isodose lets it diverge on;
-- pyRadPlan takes for each voxel the depth of that voxel, isodose the depths of the rays whose particles come there,
-  all of a spot along its central ray (``split`` False) or each part along its own (True). They part where
-  neighbouring rays have different depths, as in TG119 from the side;
+- pyRadPlan takes for each voxel the depth of that voxel, isodose the depths of the rays whose particles come
+  there: all of a spot along its central ray (``split`` False) or each part along its own (True). They differ
+  where neighbouring rays have different depths, as in TG119 from the side;
 - pyRadPlan cuts a spot off at a part of its dose, and gives what is lost to the rest.
 """
 

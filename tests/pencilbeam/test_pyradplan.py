@@ -1,9 +1,9 @@
 """Doses of pyRadPlan with a machine file of its format: position of spots, air gap, offset of depths.
 
 `DOSES` are those of pyRadPlan 0.5.0 (its Hong pencil beam, two Gaussians, no cut-off) with the machine below:
-water whose surface lies 160 mm above (gantry 0) or 80 mm to the left (gantry 90) of the frame's origin, isocentre
-at (0, -25, 0) mm, one spot of 120 MeV and a million protons, at (-20, 0) and at (20, -20) mm in the beam's eye
-view.
+water whose surface lies 160 mm above (gantry 0) or 80 mm to the left (gantry 90) of the frame's origin,
+isocentre at (0, -25, 0) mm, one spot of 120 MeV and a million protons, at (-20, 0) and at (20, -20) mm in the
+beam's eye view.
 """
 
 from __future__ import annotations

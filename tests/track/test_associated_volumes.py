@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from isodose.errors import InputError
 from isodose.track.associated_volumes import cylinder_clusters, sphere_clusters
 from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, points_in_sphere, sort_into_cells
 from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
-from scipy import stats
 
 SPHERE_NM3 = 4.0 / 3.0 * math.pi * 1.5**3
 CYLINDER_NM3 = math.pi / 4.0 * DIAMETER_NM**2 * HEIGHT_NM

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from isodose.errors import InputError
 from isodose.track.cluster_sizes import ClusterSizes
 

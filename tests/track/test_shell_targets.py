@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from isodose.errors import InputError
 from isodose.track.events import EXCITATION, IONISATION, Sink
 from isodose.track.shell_targets import (
@@ -17,7 +19,6 @@ from isodose.track.shell_targets import (
     new_shell_counts,
     shell_target,
 )
-from scipy import stats
 
 TARGET_NM3 = math.pi / 4.0 * DIAMETER_NM**2 * HEIGHT_NM
 

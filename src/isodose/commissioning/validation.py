@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import isodose
 from isodose.commissioning.campaign import DEFAULT_HISTORIES
 from isodose.commissioning.smoothness import Smoothness, smoothness
 from isodose.commissioning.spot_comparison import SpotComparison, base_data, compare_spot
+from isodose.dose.progress import Progress
 from isodose.errors import InputError
 from isodose.evaluate.bragg import DepthProfile
 from isodose.machine.base_data import PencilKernel
@@ -89,8 +91,8 @@ class Validation:
     @property
     def passed(self) -> bool:
         """Whether every check did."""
-        figures = [f for spot in self.spots for f in spot.figures]
-        return all(check.passed for check in (*self.energies, *figures))
+        ranges = all(energy.passed for energy in self.energies)
+        return ranges and all(figure.passed for spot in self.spots for figure in spot.figures)
 
 
 def validate(
@@ -99,7 +101,7 @@ def validate(
     histories: int | None = None,
     seed: int = 0,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Validation:
     """Validate a machine's base data.
 
@@ -128,11 +130,14 @@ def validate(
     histories = DEFAULT_HISTORIES[machine.ion] if histories is None else histories
     if histories < 100:
         raise InputError("histories", histories, "at least 100")
-    spots = []
-    for i, energy in enumerate(_chosen(machine, energies)):
-        spots.append(compare_spot(machine, energy, histories, seed + 100 * i, threads))
+    spots: list[SpotComparison] = []
+    started = time.perf_counter()
+    for energy in _chosen(machine, energies):
+        spots.append(compare_spot(machine, energy, histories, seed + 100 * len(spots), threads))
         if progress is not None:
-            progress(i + 1, energies)
+            elapsed = time.perf_counter() - started
+            left = elapsed * (energies / len(spots) - 1.0)
+            progress(Progress(len(spots), energies, elapsed, left, unit="energies"))
     provenance = {
         "machine": machine.name,
         "version": isodose.__version__,

@@ -113,7 +113,7 @@ def machine(name: str | Path) -> Machine:
 
 
 def read_machine(path: str | Path) -> Machine:
-    """Machine of a YAML file; ``machine/data/generic_proton.yaml`` shows every key.
+    """Machine of a YAML file; ``machine/data/helium_monitor.yaml`` shows what one may hold.
 
     Raises
     ------

@@ -61,43 +61,49 @@ def taps_of(table, variance, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def add_smoothed(
-    source, rows, width, corner, taps_u, half_u, taps_v, half_v, scale, line, out
+    image, rows, stride, columns, corner, taps_u, half_u, taps_v, half_v, work, lines, out
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Convolve a small image with a separable kernel and add it to another.
 
+    Rows follow each other without a gap in all arrays, so that loops are long.
+
     Parameters
     ----------
-    source, rows, width
-        Image and how much of it is used.
+    image
+        Begins with ``2 half_u`` zeros; then rows of numbers, each with ``2 half_u`` zeros behind it.
+    rows, stride, columns
+        Its rows, numbers per row, and those without the zeros.
     corner
         Row and column in ``out`` of the image's first.
     taps_u, half_u, taps_v, half_v
         Kernels along columns and rows.
-    scale
-        Factor of the result.
-    line
-        Room for a row of the result.
+    work, lines
+        Room for the image and for its rows at the length of those of ``out``.
     out
         Receives what falls inside it.
     """
-    broad = width + 2 * half_u
+    size, width = rows * stride, out.shape[1]
+    for i in range(size):
+        work[i] = taps_u[0] * image[2 * half_u + i]
+    for t in range(1, 2 * half_u, 2):
+        one, two = taps_u[t], taps_u[t + 1]
+        shifted, further = image[2 * half_u - t :], image[2 * half_u - t - 1 :]
+        for i in range(size):
+            work[i] += one * shifted[i] + two * further[i]
     left = corner[1] - half_u
-    begin, end = max(0, -left), min(broad, out.shape[1] - left)
+    begin, end = max(0, -left), min(columns + 2 * half_u, width - left)
     if end <= begin:
         return
-    for y in range(rows):
-        image = source[y]
-        for x in range(broad):
-            line[x] = 0.0
-        for t in range(2 * half_u + 1):
-            weight = taps_u[t] * scale
-            shifted = line[t:]
-            for x in range(width):
-                shifted[x] += weight * image[x]
-        first, last = max(0, half_v - corner[0] - y), min(2 * half_v + 1, out.shape[0] + half_v - corner[0] - y)
-        ready = line[begin:end]
-        for t in range(first, last):
-            weight = taps_v[t]
-            target = out[corner[0] + y + t - half_v, left + begin : left + end]
-            for x in range(end - begin):
-                target[x] += weight * ready[x]
+    for j in range(rows):
+        lines[j * width : j * width + left + begin] = 0.0
+        lines[j * width + left + begin : j * width + left + end] = work[j * stride + begin : j * stride + end]
+        lines[j * width + left + end : (j + 1) * width] = 0.0
+    flat = out.reshape(out.size)
+    for t in range(2 * half_v + 1):
+        top = corner[0] + t - half_v
+        first, last = max(0, -top), min(rows, out.shape[0] - top)
+        if last <= first:
+            continue
+        weight, target, source = taps_v[t], flat[(top + first) * width :], lines[first * width :]
+        for i in range((last - first) * width):
+            target[i] += weight * source[i]

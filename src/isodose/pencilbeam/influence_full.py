@@ -11,9 +11,9 @@ from isodose.pencilbeam.fan_sampling import cubic_weights
 from isodose.pencilbeam.gaussian_taps import gaussian_taps
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
-from isodose.pencilbeam.spot_patch import COARSE_CELLS, Lattice, edge_of, empty_patch, fill_patch, middle_cell, room
+from isodose.pencilbeam.spot_patch import COARSE_CELLS, Lattice, edge_of, empty_patch, fill_patch, middle_cell, room_for
 from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource, layer_source
-from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray
 
 _FAINT = 1e-4
 """A spot ends where its dose falls below this part of its largest."""
@@ -76,10 +76,10 @@ def _add_layer(
     box = _box(wanted)
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
-        patch = empty_patch(lattice, fan.planes, values.shape[0])
+        patch, room = empty_patch(lattice, fan.planes, values.shape[0]), room_for(source, lattice, taps)
         return _fill(
             geometry, box, wanted, arrays.scale, source.given, source.gaussians, sigma, lattice, taps, x, y, kept,
-            patch, first, begin, end, indices, values, length,
+            patch, room, first, begin, end, indices, values, length,
         )  # fmt: skip
 
     def columns_of(begin: int, end: int) -> NDArray[np.int64]:
@@ -121,19 +121,21 @@ def _box(wanted: NDArray[np.float32]) -> tuple[int, int, int, int]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(
-    geometry, box, wanted, scale, given, gaussians, sigma, lattice, taps, x, y, kept, patch, first, begin, end, indices,
-    values, length,
+    geometry, box, wanted, scale, given, gaussians, sigma, lattice, taps, x, y, kept, patch, room, first, begin, end,
+    indices, values, length,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     frame, distance, planes, origin, spacing = geometry
     rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
-    work = room(given, sigma.shape[0], taps)
     used = 0
     for spot in range(begin, end):
         place = np.array((x[spot], y[spot]))
         reached = fill_patch(
-            given, gaussians, sigma, lattice, taps, x[spot], y[spot], kept, _FAINT, patch, work
+            given, gaussians, sigma, lattice, taps, x[spot], y[spot], kept, _FAINT, patch, room
         )
-        radius = _widen_boxes(patch.box, reached, place, lattice)
+        for plane in range(reached):  # a voxel lies between two planes
+            following = patch.radius[plane + 1] if plane + 1 < given.shape[0] else np.float32(0.0)
+            patch.radius[plane] = max(patch.radius[plane], following)
+        radius = patch.radius[:reached].max() if reached > 0 else 0.0
         span = planes[3] - 0.5 * planes[4], planes[3] + min(reached, given.shape[0] - 0.5) * planes[4]
         count = rows_near(place, radius, frame, distance, span, origin, spacing, box, wanted.shape[2], rows)
         most = 1
@@ -142,79 +144,64 @@ def _fill(
         if used + most > indices.size:
             return spot, used, most
         entries = _sample(
-            frame, distance, planes, origin, spacing, wanted, scale, lattice, patch, min(reached + 1, given.shape[0]),
-            middle_cell(lattice, x[spot], y[spot]), rows[:count], indices[used:], values[:, used:],
+            place, frame, distance, planes, origin, spacing, wanted, scale, lattice, patch,
+            min(reached + 1, given.shape[0]), rows[:count], indices[used:], values[:, used:],
         )  # fmt: skip
         length[first + spot] = entries
         used += entries
     return end, used, 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _widen_boxes(box, reached, place, lattice):  # type: ignore[no-untyped-def]
-    """Make the box of every plane hold the next one's too; returns the largest distance from the axis, mm."""
-    at_u = (place[0] - lattice.first_mm[0]) / lattice.spacing_mm
-    at_v = (place[1] - lattice.first_mm[1]) / lattice.spacing_mm
-    square = 0.0
-    for plane in range(reached):
-        b = box[plane]
-        if plane + 1 < box.shape[0] and plane + 1 <= reached:
-            c = box[plane + 1]
-            b[0], b[1], b[2], b[3] = min(b[0], c[0]), max(b[1], c[1]), min(b[2], c[2]), max(b[3], c[3])
-        du = max(abs(b[0] - at_u), abs(b[1] - at_u)) * lattice.cell_mm[plane, 0]
-        dv = max(abs(b[2] - at_v), abs(b[3] - at_v)) * lattice.cell_mm[plane, 1]
-        square = max(square, du * du + dv * dv)
-    return np.sqrt(square)
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _sample(
-    frame, distance, lattice_of_planes, origin, spacing, wanted, scale, lattice, patch, planes, middle, rows, indices,
+    place, frame, distance, lattice_of_planes, origin, spacing, wanted, scale, lattice, patch, planes, rows, indices,
     values,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Write a column; returns its entries."""
     ny, nx = wanted.shape[1], wanted.shape[2]
+    middle = middle_cell(lattice, place[0], place[1])
     fine_v, fine_u = 2.0 * (middle[0] - lattice.half_fine), 2.0 * (middle[1] - lattice.half_fine)
     coarse_v = 2.0 * (middle[0] - lattice.half_coarse) + 0.5
     coarse_u = 2.0 * (middle[1] - lattice.half_coarse) + 0.5
     fine_size, coarse_size = patch.fine.shape[2], patch.coarse.shape[2]
-    first, step = lattice_of_planes[3], lattice_of_planes[4]
+    first, inverse = lattice_of_planes[3], 1.0 / lattice_of_planes[4]
     first_u, first_v, cell = lattice_of_planes[0], lattice_of_planes[1], 1.0 / lattice_of_planes[2]
-    cu, cv = np.empty(4, dtype=np.float32), np.empty(4, dtype=np.float32)
+    lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
     entries = 0
     for r in range(rows.shape[0]):
         k, j = rows[r, 0], rows[r, 1]
         x, step_x, y, step_y, along, step_w = row_on_beam(frame, origin, spacing, k, j)
-        for i in range(rows[r, 2], rows[r, 3]):
-            medium = wanted[k, j, i]
-            if medium == 0.0:
-                continue
-            w = along + i * step_w
-            at = (w - first) / step
+        begin, end = _closer(
+            (x - place[0] - lean_x * along, step_x - lean_x * step_w, y - place[1] - lean_y * along,
+             step_y - lean_y * step_w),
+            ((along - first) * inverse, step_w * inverse), patch.radius, planes, rows[r, 2], rows[r, 3],
+        )  # fmt: skip
+        for i in range(begin, end):
+            w, px, py = along + i * step_w, x + i * step_x, y + i * step_y
+            at = (w - first) * inverse
             if not -0.5 <= at < planes - 0.5:
                 continue
             at = min(max(at, 0.0), planes - 1.0)
             p = min(int(at), max(planes - 2, 0))
-            u = ((x + i * step_x) / (1.0 + w / distance[0]) - first_u) * cell
-            v = ((y + i * step_y) / (1.0 + w / distance[1]) - first_v) * cell
-            around = patch.box[p]
-            if not (around[0] < u < around[1] and around[2] < v < around[3]):
+            du, dv = px - place[0] - lean_x * w, py - place[1] - lean_y * w
+            medium = wanted[k, j, i]
+            if du * du + dv * dv > patch.radius[p] * patch.radius[p] or medium == 0.0:
                 continue
+            u = (px / (1.0 + w / distance[0]) - first_u) * cell
+            v = (py / (1.0 + w / distance[1]) - first_v) * cell
             part = np.float32(at - p)
             q = min(p + 1, planes - 1)
             least = patch.threshold[p] + part * (patch.threshold[q] - patch.threshold[p])
-            fu, fv = u - fine_u, v - fine_v
-            if 1.0 <= fu < fine_size - 2.0 and 1.0 <= fv < fine_size - 2.0:
-                images = patch.fine
-            else:
-                fu, fv = 0.5 * (u - coarse_u), 0.5 * (v - coarse_v)
+            fu, fv, size, start = u - fine_u, v - fine_v, fine_size, 0
+            if not (1.0 <= fu < fine_size - 2.0 and 1.0 <= fv < fine_size - 2.0):
+                fu, fv, size, start = 0.5 * (u - coarse_u), 0.5 * (v - coarse_v), coarse_size, patch.fine.size
                 if not (1.0 <= fu < coarse_size - 2.0 and 1.0 <= fv < coarse_size - 2.0):
                     continue
-                images = patch.coarse
             iu, iv = int(fu), int(fv)
-            cubic_weights(np.float32(fu - iu), cu)
-            cubic_weights(np.float32(fv - iv), cv)
-            seen = _interpolated(images[0], p, q, part, iv, iu, cv, cu)
+            cu, cv = cubic_weights(np.float32(fu - iu)), cubic_weights(np.float32(fv - iv))
+            corner = (iv - 1) * size + iu - 1
+            near, far = start + p * size * size + corner, start + q * size * size + corner
+            seen = _interpolated(patch.values, near, far, part, size, cv, cu)
             if not (seen >= least and seen > 0.0):
                 continue
             factor = patch.factor[p] * scale[p]
@@ -222,16 +209,34 @@ def _sample(
             indices[entries] = (k * ny + j) * nx + i
             values[0, entries] = factor * seen
             for c in range(1, values.shape[0]):
-                values[c, entries] = factor * _interpolated(images[c], p, q, part, iv, iu, cv, cu)
+                all_planes = c * patch.fine.shape[1] * size * size
+                other = _interpolated(patch.values, near + all_planes, far + all_planes, part, size, cv, cu)
+                values[c, entries] = factor * other
             entries += 1
     return entries
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _closer(across, along, radius, planes, first, last):  # type: ignore[no-untyped-def]
+    """Narrow the stretch of a row down to the largest radius of the planes that it crosses."""
+    one, two = along[0] + first * along[1], along[0] + (last - 1) * along[1]
+    low, high = max(int(min(one, two)), 0), min(int(max(one, two)), planes - 1)
+    widest = np.float32(0.0)
+    for p in range(low, high + 1):
+        widest = max(widest, radius[p])
+    begin, end = stretch_near_ray(across, along, widest, -1.0, planes + 1.0, last)
+    return max(begin, first), end
+
+
 @njit(cache=True, inline="always", error_model="numpy", fastmath=True)
-def _interpolated(images, p, q, part, iv, iu, cv, cu):  # type: ignore[no-untyped-def]
-    near, far = np.float32(0.0), np.float32(0.0)
+def _interpolated(values, near, far, part, size, cv, cu):  # type: ignore[no-untyped-def]
+    """Cubic across the beam, from a row of four cells at each of two planes on; linear along it."""
+    one = np.float32(1.0) - part
+    total = np.float32(0.0)
     for b in range(4):
-        one, two = images[p, iv - 1 + b], images[q, iv - 1 + b]
-        near += cv[b] * (cu[0] * one[iu - 1] + cu[1] * one[iu] + cu[2] * one[iu + 1] + cu[3] * one[iu + 2])
-        far += cv[b] * (cu[0] * two[iu - 1] + cu[1] * two[iu] + cu[2] * two[iu + 1] + cu[3] * two[iu + 2])
-    return near + part * (far - near)
+        n, f = np.uint64(near + b * size), np.uint64(far + b * size)
+        row = cu[0] * (one * values[n] + part * values[f])
+        for a in range(1, 4):
+            row += cu[a] * (one * values[n + np.uint64(a)] + part * values[f + np.uint64(a)])
+        total += cv[b] * row
+    return total

@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 
 from isodose.pencilbeam.fluence_map import cell_parts
 from isodose.pencilbeam.gaussian_taps import GaussianTaps, add_smoothed, taps_of
-from isodose.pencilbeam.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT
+from isodose.pencilbeam.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT, LayerSource
 
 COARSE_CELLS = 2.0
 """A Gaussian whose standard deviation, with the spot's, is so many coarse cells or more goes on the coarse lattice."""
-_EARLY = np.array([-0.0234375, 0.2265625, 0.8671875, -0.0703125], dtype=np.float32)
-"""Cubic weights three quarters of a cell behind the second of four cells: a fine cell before its coarse one's middle;
-reversed, one behind it."""
-
-
-_FAR = np.float32(1e9)
+_QUARTER = (0.8671875, 0.2265625, -0.0703125, -0.0234375)
+"""Cubic weights of the coarse cell whose quarter a fine cell is, its neighbour on that side, its neighbour on the
+other, and the next but one."""
+_UNROUND = 1.15
+"""So much further than on a circle anything is looked for: where only some of the rays give dose, it is not one."""
 
 
 class Lattice(NamedTuple):
@@ -58,30 +57,36 @@ class Patch(NamedTuple):
         Dose, and products, per fine cell, float32 ``(1 + channels, planes, rows, columns)``.
     coarse
         The same on the coarse lattice, with the fine one's content, still per fine cell.
+    values
+        Memory of both, fine first, float32 ``(n,)``.
     threshold
         What is below is cut off, by plane.
     factor
         What the rest is multiplied by, by plane.
-    box
-        Where anything is kept, in cells of the fan: least and largest u and v, by plane.
+    radius
+        How far from the axis anything is kept, by plane, mm.
     """
 
     fine: NDArray[np.float32]
     coarse: NDArray[np.float32]
+    values: NDArray[np.float32]
     threshold: NDArray[np.float32]
     factor: NDArray[np.float32]
-    box: NDArray[np.float32]
+    radius: NDArray[np.float32]
 
 
 def empty_patch(lattice: Lattice, planes: int, quantities: int) -> Patch:
     """Room for a spot."""
     fine, coarse = 4 * lattice.half_fine + 2, 2 * lattice.half_coarse + 1
+    layers, split = quantities * planes, quantities * planes * fine**2
+    values = np.empty(split + layers * coarse**2, dtype=np.float32)
     return Patch(
-        np.empty((quantities, planes, fine, fine), dtype=np.float32),
-        np.empty((quantities, planes, coarse, coarse), dtype=np.float32),
+        values[:split].reshape(quantities, planes, fine, fine),
+        values[split:].reshape(quantities, planes, coarse, coarse),
+        values,
         np.empty(planes, dtype=np.float32),
         np.empty(planes, dtype=np.float32),
-        np.empty((planes, 4), dtype=np.float32),
+        np.empty(planes, dtype=np.float32),
     )
 
 
@@ -93,56 +98,55 @@ def middle_cell(lattice, x, y):  # type: ignore[no-untyped-def]
     return v >> 1, u >> 1
 
 
-class Work(NamedTuple):
-    """Room that a thread works in.
+class Room(NamedTuple):
+    """What a thread works in.
 
     Parameters
     ----------
     parts
         Parts of the spot in rows and columns of the fan, ``(components, 2, cells)``.
     span
-        First cell and number of cells along v and u, int64 ``(components, 4)``.
+        First cell and number of cells along v and along u, int64 ``(components, 4)``.
     image, block
-        The spot's rays of one term, fine and coarse.
+        The spot's rays of one term, fine and coarse, as `isodose.pencilbeam.gaussian_taps.add_smoothed` wants them.
+    work, lines
+        Its room.
     taps
         Kernels along u and v.
-    line
-        One row.
     term
-        Amount and variance of each term, ``(terms, 2)``.
-    most
-        Largest value of each column.
+        Dose and variance of each term, ``(terms, 2)``.
     """
 
-    parts: NDArray[np.float64]
+    parts: NDArray[np.float32]
     span: NDArray[np.int64]
     image: NDArray[np.float32]
     block: NDArray[np.float32]
+    work: NDArray[np.float32]
+    lines: NDArray[np.float32]
     taps: NDArray[np.float32]
-    line: NDArray[np.float32]
     term: NDArray[np.float64]
-    most: NDArray[np.float32]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def room(given, components, taps):  # type: ignore[no-untyped-def]
+def room_for(source: LayerSource, lattice: Lattice, taps: GaussianTaps) -> Room:
     """Room for spots of a layer."""
-    nv, nu = given.shape[3], given.shape[4]
-    long = max(nv, nu) + 2 * taps.kernel.shape[1] + 64
-    return (
-        np.empty((components, 2, max(nv, nu))),
-        np.empty((components, 4), dtype=np.int64),
-        np.empty((nv, nu), dtype=np.float32),
-        np.empty((nv // 2 + 2, nu // 2 + 2), dtype=np.float32),
-        np.empty((2, 2 * taps.kernel.shape[1] + 1), dtype=np.float32),
-        np.empty(long, dtype=np.float32),
-        np.empty((given.shape[1], 2)),
-        np.empty(long, dtype=np.float32),
+    terms, nv, nu = source.given.shape[1], *source.given.shape[3:]
+    reach = 2 * taps.kernel.shape[1]
+    image = (nv + 2) * (nu + reach) + reach
+    width = max(4 * lattice.half_fine + 2, 2 * lattice.half_coarse + 1)
+    return Room(
+        np.empty((source.columns.size, 2, max(nv, nu)), dtype=np.float32),
+        np.empty((source.columns.size, 4), dtype=np.int64),
+        np.zeros(image, dtype=np.float32),
+        np.zeros(image, dtype=np.float32),
+        np.zeros(image, dtype=np.float32),
+        np.zeros((max(nv, width) + 8) * width, dtype=np.float32),
+        np.zeros((2, reach + 1), dtype=np.float32),
+        np.zeros((terms, 2)),
     )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, patch, work):  # type: ignore[no-untyped-def]
+def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, patch, room):  # type: ignore[no-untyped-def]
     """Follow a spot plane by plane; returns how many planes it reaches.
 
     Parameters
@@ -161,11 +165,11 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
         The spot ends where its dose falls below this part of its largest.
     patch
         Is filled.
-    work
-        Of `room`.
+    room
+        To work in.
     """
-    parts, span, image, block, taps_work, line, term, most = work
-    middle_v, middle_u = middle_cell(lattice, x, y)
+    middle = middle_cell(lattice, x, y)
+    span, parts = room.span, room.parts
     for n in range(map_sigma.shape[0]):
         first, cells = lattice.first_mm, lattice.spacing_mm
         span[n, 2], span[n, 3] = cell_parts(x, map_sigma[n, 0], first[0], cells, given.shape[4], parts[n, 1])
@@ -174,140 +178,133 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
     for plane in range(given.shape[0]):
         patch.fine[:, plane] = 0.0
         patch.coarse[:, plane] = 0.0
-        total, wide = _add_terms(
-            given[plane], gaussians, map_sigma, lattice, lattice.cell_mm[plane], taps, (middle_v, middle_u),
-            patch.fine, patch.coarse, plane, parts, span, image, block, taps_work, line, term,
-        )  # fmt: skip
+        cell = lattice.cell_mm[plane]
+        total, wide = _add_terms(given[plane], gaussians, map_sigma, lattice, cell, taps, middle, patch, plane, room)
         largest = max(largest, total)
         if total < faint * largest or total <= 0.0:
             patch.fine[:, plane] = 0.0
             patch.coarse[:, plane] = 0.0
-            patch.threshold[plane], patch.factor[plane] = 0.0, 1.0
-            patch.box[plane, 0], patch.box[plane, 1], patch.box[plane, 2], patch.box[plane, 3] = _FAR, -_FAR, _FAR, -_FAR
+            patch.threshold[plane], patch.factor[plane], patch.radius[plane] = 0.0, 1.0, 0.0
             return plane
         if wide:
             for q in range(patch.fine.shape[0]):
-                _refine(patch.coarse[q, plane], patch.fine[q, plane], line)
-        density = edge_of(term, kept)[1]
-        threshold = np.float32(density * lattice.cell_mm[plane, 0] * lattice.cell_mm[plane, 1])
-        found = _kept(
-            patch.fine[0, plane], patch.coarse[0, plane], threshold, lattice, middle_v, middle_u, most,
-            patch.box[plane],
-        )  # fmt: skip
+                _refine(patch.coarse[q, plane], patch.fine[q, plane], room.lines)
+        half_square, density = edge_of(room.term, kept)
+        threshold = np.float32(density * cell[0] * cell[1])
+        found = _kept(patch.fine[0, plane], patch.coarse[0, plane], threshold, lattice)
         patch.threshold[plane] = threshold
         patch.factor[plane] = total / found if found > 0.0 else 1.0
+        patch.radius[plane] = _UNROUND * math.sqrt(2.0 * half_square) + max(cell[0], cell[1])
     return given.shape[0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_terms(
-    given, gaussians, map_sigma, lattice, cell, taps, middle, fine, coarse, plane, parts, span, image, block, taps_work,
-    line, term,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, plane, room):  # type: ignore[no-untyped-def]
     """Add all terms of a spot to one plane; returns their dose, and whether any went to the coarse lattice."""
     total, wide = 0.0, False
+    scale_u, scale_v = cell[0] / lattice.spacing_mm, cell[1] / lattice.spacing_mm
+    taps_u, taps_v = room.taps[0], room.taps[1]
+    limit = (2.0 * COARSE_CELLS) ** 2
     for t in range(given.shape[0]):
         n = t // gaussians
-        v0, rows, u0, columns = span[n, 0], span[n, 1], span[n, 2], span[n, 3]
-        amount, moment = _weigh(given[t, AMOUNT], given[t, MOMENT], parts[n], v0, rows, u0, columns, image)
-        term[t, 0], term[t, 1] = amount, 1.0
+        span, parts = room.span[n], room.parts[n]
+        amount, moment = _sums(given[t, AMOUNT], given[t, MOMENT], parts, span)
+        room.term[t, 0], room.term[t, 1] = amount, 1.0
         if amount <= 0.0:
             continue
         total += amount
         width = moment / amount
-        scale_u, scale_v = cell[0] / lattice.spacing_mm, cell[1] / lattice.spacing_mm
         all_u, all_v = width + (map_sigma[n, 0] * scale_u) ** 2, width + (map_sigma[n, 1] * scale_v) ** 2
-        term[t, 1] = math.sqrt(all_u * all_v)
-        limit = 2.0 * COARSE_CELLS
-        is_coarse = lattice.half_coarse > 0 and min(all_u / cell[0] ** 2, all_v / cell[1] ** 2) >= limit * limit
+        room.term[t, 1] = math.sqrt(all_u * all_v)
         square_u, square_v = width / cell[0] ** 2, width / cell[1] ** 2
+        is_coarse = lattice.half_coarse > 0 and min(all_u / cell[0] ** 2, all_v / cell[1] ** 2) >= limit
         if is_coarse:  # adding up two by two cells has widened the image by a quarter of a fine cell squared
             square_u, square_v = 0.25 * (square_u - 0.25), 0.25 * (square_v - 0.25)
-        half_u = taps_of(taps, np.float32(square_u), taps_work[0])
-        half_v = taps_of(taps, np.float32(square_v), taps_work[1])
-        for q in range(fine.shape[0]):
-            if q > 0:
-                _weigh_only(given[t, FIRST_PRODUCT + q - 1], parts[n], v0, rows, u0, columns, image)
+            wide = True
+        half_u = taps_of(taps, np.float32(square_u), taps_u)
+        half_v = taps_of(taps, np.float32(square_v), taps_v)
+        for q in range(patch.fine.shape[0]):
+            kind = AMOUNT if q == 0 else FIRST_PRODUCT + q - 1
             if is_coarse:
-                wide = True
-                blocks = _add_up(image, v0, rows, u0, columns, block)
-                corner = (v0 >> 1) - middle[0] + lattice.half_coarse, (u0 >> 1) - middle[1] + lattice.half_coarse
+                rows, columns = _add_up(given[t, kind], parts, span, half_u, room.block)
+                corner = (span[0] >> 1) - middle[0] + lattice.half_coarse, (span[2] >> 1) - middle[1] + lattice.half_coarse
                 add_smoothed(
-                    block, blocks[0], blocks[1], corner, taps_work[0], half_u, taps_work[1], half_v,
-                    np.float32(0.25), line, coarse[q, plane],
+                    room.block, rows, columns + 2 * half_u, columns, corner, taps_u, half_u, taps_v, half_v, room.work,
+                    room.lines, patch.coarse[q, plane],
                 )  # fmt: skip
             else:
-                corner = v0 - 2 * (middle[0] - lattice.half_fine), u0 - 2 * (middle[1] - lattice.half_fine)
+                _lay_out(given[t, kind], parts, span, half_u, room.image)
+                corner = span[0] - 2 * (middle[0] - lattice.half_fine), span[2] - 2 * (middle[1] - lattice.half_fine)
                 add_smoothed(
-                    image, rows, columns, corner, taps_work[0], half_u, taps_work[1], half_v, np.float32(1.0), line,
-                    fine[q, plane],
+                    room.image, span[1], span[3] + 2 * half_u, span[3], corner, taps_u, half_u, taps_v, half_v,
+                    room.work, room.lines, patch.fine[q, plane],
                 )  # fmt: skip
     return total, wide
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _weigh(amounts, moments, parts, v0, rows, u0, columns, image):  # type: ignore[no-untyped-def]
-    """Rays times the spot's parts, their sum and that of the moments."""
-    amount, moment = np.float32(0.0), np.float32(0.0)
+def _sums(amounts, moments, parts, span):  # type: ignore[no-untyped-def]
+    """Dose of the spot's rays, and dose times variance."""
+    amount, moment = 0.0, 0.0
     along_u = parts[1]
-    for j in range(rows):
-        given, widths, line = amounts[v0 + j, u0:], moments[v0 + j, u0:], image[j]
+    for j in range(span[1]):
+        given, widths = amounts[span[0] + j, span[2] :], moments[span[0] + j, span[2] :]
         row_amount, row_moment = np.float32(0.0), np.float32(0.0)
-        weight = np.float32(parts[0, j])
-        for i in range(columns):
-            part = weight * np.float32(along_u[i])
-            line[i] = part * given[i]
-            row_amount += part * given[i]
-            row_moment += part * widths[i]
-        amount += row_amount
-        moment += row_moment
+        for i in range(span[3]):
+            row_amount += along_u[i] * given[i]
+            row_moment += along_u[i] * widths[i]
+        amount += parts[0, j] * row_amount
+        moment += parts[0, j] * row_moment
     return amount, moment
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _weigh_only(products, parts, v0, rows, u0, columns, image):  # type: ignore[no-untyped-def]
-    for j in range(rows):
-        given, line = products[v0 + j, u0:], image[j]
-        weight = np.float32(parts[0, j])
-        for i in range(columns):
-            line[i] = weight * np.float32(parts[1, i]) * given[i]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_up(image, v0, rows, u0, columns, block):  # type: ignore[no-untyped-def]
-    """Sum an image over coarse cells; returns rows and columns of the sums."""
-    tall, broad = ((v0 + rows - 1) >> 1) - (v0 >> 1) + 1, ((u0 + columns - 1) >> 1) - (u0 >> 1) + 1
-    block[:tall, :broad] = 0.0
-    shift = u0 & 1
-    for j in range(rows):
-        line, sums = image[j], block[((v0 + j) >> 1) - (v0 >> 1)]
-        for i in range(columns):
-            sums[(i + shift) >> 1] += line[i]
-    return tall, broad
+def _lay_out(amounts, parts, span, half, image):  # type: ignore[no-untyped-def]
+    """Write rays times the spot's parts, with zeros before and behind each row."""
+    image[: 2 * half] = 0.0
+    at = 2 * half
+    for j in range(span[1]):
+        given, line, weight = amounts[span[0] + j, span[2] :], image[at:], parts[0, j]
+        for i in range(span[3]):
+            line[i] = weight * parts[1, i] * given[i]
+        line[span[3] : span[3] + 2 * half] = 0.0
+        at += span[3] + 2 * half
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _refine(coarse, fine, line):  # type: ignore[no-untyped-def]
+def _add_up(amounts, parts, span, half, block):  # type: ignore[no-untyped-def]
+    """Write sums over coarse cells, in quarters, as `_lay_out` does; returns their rows and columns."""
+    rows = ((span[0] + span[1] - 1) >> 1) - (span[0] >> 1) + 1
+    columns = ((span[2] + span[3] - 1) >> 1) - (span[2] >> 1) + 1
+    stride, shift = columns + 2 * half, span[2] & 1
+    block[: 2 * half + rows * stride] = 0.0
+    for j in range(span[1]):
+        row = ((span[0] + j) >> 1) - (span[0] >> 1)
+        given, line, weight = amounts[span[0] + j, span[2] :], block[2 * half + row * stride :], 0.25 * parts[0, j]
+        for i in range(span[3]):
+            line[(i + shift) >> 1] += weight * parts[1, i] * given[i]
+    return rows, columns
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _refine(coarse, fine, lines):  # type: ignore[no-untyped-def]
     """Add the coarse lattice to the fine one, which covers the cells in its middle, by cubic interpolation."""
-    rows = fine.shape[0]
-    offset = (coarse.shape[0] - rows // 2) // 2
-    early, late = _EARLY, _EARLY[::-1]
-    for y in range(rows):
-        base = offset + (y >> 1) - (1 if y & 1 else 2)
-        weights = late if y & 1 else early
-        one, two, three, four = coarse[base], coarse[base + 1], coarse[base + 2], coarse[base + 3]
-        first, last = offset - 2, offset + rows // 2 + 2
-        for x in range(first, last):
-            line[x] = weights[0] * one[x] + weights[1] * two[x] + weights[2] * three[x] + weights[3] * four[x]
-        target = fine[y]
-        for i in range(rows // 2):
+    size, half = fine.shape[0], fine.shape[0] // 2
+    offset = (coarse.shape[0] - half) // 2
+    near, far, back, ahead = _QUARTER[0], _QUARTER[1], _QUARTER[2], _QUARTER[3]
+    for y in range(half + 4):
+        line, target = coarse[offset - 2 + y], lines[y * size : (y + 1) * size]
+        for i in range(half):
             c = offset + i
-            target[2 * i] += (
-                early[0] * line[c - 2] + early[1] * line[c - 1] + early[2] * line[c] + early[3] * line[c + 1]
-            )
-            target[2 * i + 1] += (
-                early[3] * line[c - 1] + early[2] * line[c] + early[1] * line[c + 1] + early[0] * line[c + 2]
-            )
+            target[2 * i] = ahead * line[c - 2] + far * line[c - 1] + near * line[c] + back * line[c + 1]
+            target[2 * i + 1] = back * line[c - 1] + near * line[c] + far * line[c + 1] + ahead * line[c + 2]
+    for y in range(half):
+        first = lines[y * size : (y + 5) * size]
+        one, two = fine[2 * y], fine[2 * y + 1]
+        for x in range(size):
+            a, b, c, d, e = first[x], first[x + size], first[x + 2 * size], first[x + 3 * size], first[x + 4 * size]
+            one[x] += ahead * a + far * b + near * c + back * d
+            two[x] += back * b + near * c + far * d + ahead * e
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -347,51 +344,22 @@ def edge_of(term, kept):  # type: ignore[no-untyped-def]
     return x, density
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _kept(fine, coarse, threshold, lattice, middle_v, middle_u, most, box):  # type: ignore[no-untyped-def]
-    """Dose that reaches the threshold, and the box around it."""
-    box[0], box[1], box[2], box[3] = _FAR, -_FAR, _FAR, -_FAR
-    first_v, first_u = 2 * (middle_v - lattice.half_fine), 2 * (middle_u - lattice.half_fine)
-    total = _kept_of(fine, threshold, 0, 0, most, first_v, first_u, 1.0, box)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _kept(fine, coarse, threshold, lattice):  # type: ignore[no-untyped-def]
+    """Dose that reaches the threshold."""
+    total = _reaching(fine.reshape(fine.size), threshold)
     if lattice.half_coarse == 0:
         return total
+    around = _reaching(coarse.reshape(coarse.size), threshold)
     hole = lattice.half_coarse - lattice.half_fine
-    first_v, first_u = 2 * (middle_v - lattice.half_coarse), 2 * (middle_u - lattice.half_coarse)
-    around = _kept_of(
-        coarse, threshold, hole, coarse.shape[0] - hole, most, first_v + 0.5, first_u + 0.5, 2.0, box
-    )
-    return total + 4.0 * around
+    for y in range(hole, coarse.shape[0] - hole):
+        around -= _reaching(coarse[y, hole : coarse.shape[1] - hole], threshold)
+    return total + np.float32(4.0) * around
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _kept_of(image, threshold, begin, end, most, first_v, first_u, step, box):  # type: ignore[no-untyped-def]
-    """Of an image, without the square ``[begin:end, begin:end]`` in its middle."""
+def _reaching(values, threshold):  # type: ignore[no-untyped-def]
     total = np.float32(0.0)
-    none = np.float32(0.0)
-    size = image.shape[1]
-    for x in range(size):
-        most[x] = none
-    for y in range(image.shape[0]):
-        line = image[y]
-        if begin <= y < end:
-            sums = _row(line[:begin], threshold, most)
-            sums += _row(line[end:], threshold, most[end:])
-        else:
-            sums = _row(line, threshold, most)
-        if sums > none:
-            box[2], box[3] = min(box[2], first_v + step * (y - 1)), max(box[3], first_v + step * (y + 1))
-        total += sums
-    for x in range(size):
-        if most[x] >= threshold:
-            box[0], box[1] = min(box[0], first_u + step * (x - 1)), max(box[1], first_u + step * (x + 1))
-    return total
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _row(line, threshold, most):  # type: ignore[no-untyped-def]
-    total = np.float32(0.0)
-    for x in range(line.size):
-        value = line[x]
-        total += value if value >= threshold else np.float32(0.0)
-        most[x] = max(most[x], value)
+    for i in range(values.size):
+        total += values[i] if values[i] >= threshold else np.float32(0.0)
     return total

@@ -117,7 +117,8 @@ def _excess(  # type: ignore[no-untyped-def]
             reach = ranges[m]
             for plane in range(stopping.shape[1]):
                 slowing = stopping[ray, plane] * length
-                middle = passed + 0.5 * slowing
+                # Base data may hold more air than there is before the surface.
+                middle = max(passed + 0.5 * slowing, 0.0)
                 residual = reach - middle
                 growth = power[int(max(residual, 0.0) / STEP_MM)] * scattering[ray, plane]
                 if residual <= 0.0:

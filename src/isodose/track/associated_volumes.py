@@ -1,10 +1,10 @@
 """Cluster sizes by associated-volume clustering: sites drawn where the ionisations of a track are.
 
 For each ionisation a site is drawn whose volume contains it, and the ionisations of the same track in that
-site are counted. A site that holds ``k`` of them could have been drawn for each of them, so it counts ``1/k``:
-the sums are then the volume of all places where a site finds ``k`` ionisations, in units of the site's own
-volume. That is the expected number of such sites if space were filled with them, the quantity that
-:mod:`isodose.track.shell_targets` samples with one fixed filling.
+site are counted. A site that holds ``k`` of them could have been drawn for each of them, so it counts
+``1/k``: the sums are then the volume of all places where a site finds ``k`` ionisations, in units of the
+site's own volume. That is the expected number of such sites if space were filled with them, the quantity
+that :mod:`isodose.track.shell_targets` samples with one fixed filling.
 
 The method is that of the EURADOS associated-volume code (H. Rabus, PTB).
 """

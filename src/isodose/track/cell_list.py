@@ -1,8 +1,8 @@
 """Points in space sorted into cubic cells, so that neighbours are found in a time that does not grow.
 
 Cells are kept in blocks of 4 x 4 x 4. Only blocks that hold a point exist; they are found through a hash
-table, and the 64 bits of one word say which of their cells hold points. The points of a cell lie side by side,
-and the cells of a block too.
+table, and the 64 bits of one word say which of their cells hold points. The points of a cell lie side by
+side, and the cells of a block too.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def _find_blocks(points_nm, edge_nm):  # type: ignore[no-untyped-def]
     per_nm = 1.0 / edge_nm
     used = 0
     for n in range(total):
-        ix = int(math.floor(points_nm[n, 0] * per_nm))
-        iy = int(math.floor(points_nm[n, 1] * per_nm))
-        iz = int(math.floor(points_nm[n, 2] * per_nm))
+        ix = math.floor(points_nm[n, 0] * per_nm)
+        iy = math.floor(points_nm[n, 1] * per_nm)
+        iz = math.floor(points_nm[n, 2] * per_nm)
         if max(abs(ix), abs(iy), abs(iz)) >= _OFFSET:
             raise OverflowError("a point lies more than a million cells from the origin")
         key = _key(ix >> 2, iy >> 2, iz >> 2)
@@ -114,7 +114,7 @@ def _find_blocks(points_nm, edge_nm):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def sort_into_cells(points_nm, edge_nm):  # type: ignore[no-untyped-def]
-    """Sort points ``[points, 3]`` into cells of an edge, within a million cells of the origin (counting sort)."""
+    """Sort points ``[points, 3]``, at most a million cells from the origin, into cells of an edge."""
     total = points_nm.shape[0]
     blocks, used, block_of, bit_of = _find_blocks(points_nm, edge_nm)
     occupied, first_cell = np.empty(used, np.uint64), np.empty(used, np.int64)
@@ -140,11 +140,8 @@ def sort_into_cells(points_nm, edge_nm):  # type: ignore[no-untyped-def]
     for n in range(total):
         place = first_point[cell_of[n] + 1]
         first_point[cell_of[n] + 1] += 1
-        points[place, 0], points[place, 1], points[place, 2] = (
-            points_nm[n, 0],
-            points_nm[n, 1],
-            points_nm[n, 2],
-        )
+        for axis in range(3):
+            points[place, axis] = points_nm[n, axis]
     return CellList(points, blocks, first_point[: cells + 1], edge_nm)
 
 
@@ -152,9 +149,9 @@ def sort_into_cells(points_nm, edge_nm):  # type: ignore[no-untyped-def]
 def _candidates(cell_list, x, y, z, reach_x, reach_y, reach_z, found):  # type: ignore[no-untyped-def]
     """Write first and last point of the occupied cells that a box touches to ``found``; return how many."""
     per_nm = 1.0 / cell_list.edge_nm
-    x0, x1 = int(math.floor((x - reach_x) * per_nm)), int(math.floor((x + reach_x) * per_nm))
-    y0, y1 = int(math.floor((y - reach_y) * per_nm)), int(math.floor((y + reach_y) * per_nm))
-    z0, z1 = int(math.floor((z - reach_z) * per_nm)), int(math.floor((z + reach_z) * per_nm))
+    x0, x1 = math.floor((x - reach_x) * per_nm), math.floor((x + reach_x) * per_nm)
+    y0, y1 = math.floor((y - reach_y) * per_nm), math.floor((y + reach_y) * per_nm)
+    z0, z1 = math.floor((z - reach_z) * per_nm), math.floor((z + reach_z) * per_nm)
     count = 0
     for bx in range(x0 >> 2, (x1 >> 2) + 1):
         for by in range(y0 >> 2, (y1 >> 2) + 1):

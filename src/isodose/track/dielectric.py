@@ -56,8 +56,8 @@ _STEP_EV = 0.25  # of the transfer grid below 100 eV
 _TRANSFER_EV = 2.0e6
 _TRANSFERS_PER_DECADE = 40
 
-# Above the first energy the ridge of binary collisions needs finer steps; above the second that of the valence
-# shells is narrower than those, and taken as sharp.
+# Above the first energy the ridge of binary collisions needs finer steps; above the second that of the
+# valence shells is narrower than those, and taken as sharp.
 _RESOLVED_EV, _BINARY_EV = 1e3, 2e4
 _SUBSTEPS = 4
 _RIDGE = 0.3  # in ln Q

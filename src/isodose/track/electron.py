@@ -63,33 +63,39 @@ def sample_secondary(tables, shell, node, energy_ev, stream):  # type: ignore[no
     binding = tables.binding_ev[shell]
     row = tables.quantiles[shell, node]
     i, fraction = survival_bin(uniform(stream))
-    reduced = row[i]
-    if fraction > 0.0:
-        reduced += (row[i + 1] - row[i]) * fraction
+    reduced = row[i] + (row[i + 1] - row[i]) * fraction
     least = 2.0 / (energy_ev + binding)
     return max(1.0 / (least + reduced * (1.0 / binding - least)) - binding, 0.0)
 
 
 @njit(cache=True, error_model="numpy")
-def _ionise(shell, node, x, y, z, ux, uy, uz, energy_ev, tables, stream, stack, sink):  # type: ignore[no-untyped-def]
-    """Set an electron free; direction and energy that are left."""
+def _ionise(shell, node, state, tables, stream, stack, sink):  # type: ignore[no-untyped-def]
+    """Set an electron free, which is the next to be followed; the faster one waits on the stack.
+
+    So the stack never holds more electrons than the energy can be halved, and one for each Auger electron.
+    """
+    x, y, z, ux, uy, uz, energy = state[0], state[1], state[2], state[3], state[4], state[5], state[6]
     binding = tables.binding_ev[shell]
-    secondary = sample_secondary(tables, shell, node, energy_ev, stream)
-    cosine = secondary_cosine(energy_ev, secondary, stream)
-    azimuth = 2.0 * math.pi * uniform(stream)
-    vx, vy, vz = turned(ux, uy, uz, cosine, azimuth)
-    p = math.sqrt(energy_ev * (energy_ev + _REST2))
+    secondary = sample_secondary(tables, shell, node, energy, stream)
+    cosine = secondary_cosine(energy, secondary, stream)
+    vx, vy, vz = turned(ux, uy, uz, cosine, 2.0 * math.pi * uniform(stream))
+    p = math.sqrt(energy * (energy + _REST2))
     s = math.sqrt(secondary * (secondary + _REST2))
     ax, ay, az = p * ux - s * vx, p * uy - s * vy, p * uz - s * vz
-    length = 1.0 / math.sqrt(ax * ax + ay * ay + az * az)
+    scale = 1.0 / math.sqrt(ax * ax + ay * ay + az * az)
     deposit = binding
     if shell == _K_SHELL:
         deposit -= AUGER_EV
         wx, wy, wz = isotropic(stream)
         push(stack, x, y, z, wx, wy, wz, AUGER_EV)
-    push(stack, x, y, z, vx, vy, vz, secondary)
     emit(sink, x, y, z, IONISATION, deposit)
-    return ax * length, ay * length, az * length, energy_ev - binding - secondary
+    left = energy - binding - secondary
+    if secondary > MINIMUM_ENERGY_EV:
+        push(stack, x, y, z, ax * scale, ay * scale, az * scale, left)
+        state[3], state[4], state[5], state[6] = vx, vy, vz, secondary
+    else:
+        emit(sink, x, y, z, RESIDUAL, secondary)
+        state[3], state[4], state[5], state[6] = ax * scale, ay * scale, az * scale, left
 
 
 @njit(cache=True, error_model="numpy", inline="always")
@@ -103,17 +109,19 @@ def _draw_channel(row, stream):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _follow_one(state, tables, stream, stack, sink):  # type: ignore[no-untyped-def]
-    """Follow one electron until it rests or the sink is full; whether it rests."""
-    x, y, z, ux, uy, uz, energy = state[0], state[1], state[2], state[3], state[4], state[5], state[6]
-    while energy > MINIMUM_ENERGY_EV:
+    """Follow one electron, or the last one that it sets free, to rest; False if the sink is full before."""
+    while state[6] > MINIMUM_ENERGY_EV:
         if full(sink):
-            push(stack, x, y, z, ux, uy, uz, energy)
+            push(stack, state[0], state[1], state[2], state[3], state[4], state[5], state[6])
             return False
+        energy = state[6]
         node, fraction = energy_bin(energy)
         upper = fraction * tables.total[node + 1]
         total = (1.0 - fraction) * tables.total[node] + upper
         step = -math.log(uniform(stream)) / total
-        x, y, z = x + step * ux, y + step * uy, z + step * uz
+        state[0] += step * state[3]
+        state[1] += step * state[4]
+        state[2] += step * state[5]
         if uniform(stream) * total < upper:
             node += 1
         channel = _draw_channel(tables.cumulative[node], stream)
@@ -121,17 +129,15 @@ def _follow_one(state, tables, stream, stack, sink):  # type: ignore[no-untyped-
             sink.count[1] += 1
             cosine = sample_lobes(tables.lobes[node], stream)
             azimuth = 2.0 * math.pi * uniform(stream)
-            ux, uy, uz = turned(ux, uy, uz, cosine, azimuth)
+            state[3], state[4], state[5] = turned(state[3], state[4], state[5], cosine, azimuth)
         elif channel > _SHELLS:
             loss = tables.excitation_ev[channel - 1 - _SHELLS]
-            if loss < energy:
-                emit(sink, x, y, z, EXCITATION, loss)
-                energy -= loss
+            if loss < energy:  # the upper node may have channels that are closed here
+                emit(sink, state[0], state[1], state[2], EXCITATION, loss)
+                state[6] = energy - loss
         elif tables.binding_ev[channel - 1] < energy:
-            ux, uy, uz, energy = _ionise(
-                channel - 1, node, x, y, z, ux, uy, uz, energy, tables, stream, stack, sink
-            )
-    emit(sink, x, y, z, RESIDUAL, energy)
+            _ionise(channel - 1, node, state, tables, stream, stack, sink)
+    emit(sink, state[0], state[1], state[2], RESIDUAL, state[6])
     return True
 
 

@@ -1,4 +1,4 @@
-"""Elastic scattering of electrons in water: screened Rutherford, with Brenner and Zaider's angles below 200 eV.
+"""Elastic scattering of electrons in water: screened Rutherford, Brenner and Zaider's angles if slow.
 
 Total cross-section after Uehara, Nikjoo and Goodhead (Phys. Med. Biol. 38 (1993) 1841); the angles below
 200 eV are the two lobes of Brenner and Zaider (Phys. Med. Biol. 29 (1983) 443). Both lobes have the form
@@ -6,8 +6,6 @@ Total cross-section after Uehara, Nikjoo and Goodhead (Phys. Med. Biol. 38 (1993
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numba import njit
@@ -63,7 +61,9 @@ def scattering_lobes(energy_ev: ArrayLike) -> NDArray[np.float64]:
     middle = np.clip(energy, 10.0, 100.0)
     fast = np.clip(energy, 100.0, _BRENNER_ZAIDER_EV)
     low = np.clip(energy, 0.35, _BRENNER_ZAIDER_EV)
-    forward = np.where(energy < 10.0, np.exp(_polynomial(_LN_G_SLOW, slow)), np.exp(_polynomial(_LN_G, middle)))
+    forward = np.where(
+        energy < 10.0, np.exp(_polynomial(_LN_G_SLOW, slow)), np.exp(_polynomial(_LN_G, middle))
+    )
     forward = np.where(energy > 100.0, _polynomial(_G_FAST, fast), forward)
     backward = np.exp(_polynomial(_LN_D, low))
     ahead = 1.0 / (2.0 * forward * (1.0 + forward))

@@ -42,7 +42,7 @@ class ElectronTables(NamedTuple):
     lobes
         ``[n, 3]`` angles of elastic scattering, see :func:`electron_elastic.scattering_lobes`.
     quantiles
-        ``[5, n, 162]`` float32, reduced secondary energy by shell, energy and survival probability.
+        ``[5, n, 250]`` float32, reduced secondary energy by shell, energy and survival probability.
     binding_ev
         ``[5]`` binding energies.
     excitation_ev

@@ -1,4 +1,4 @@
-"""Tracks of electrons from a point in liquid water: one with all that it leaves behind, or figures of many."""
+"""Tracks of electrons from a point in liquid water: one with all it leaves behind, or figures of many."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def electron_track(energy_ev: float, *, seed: int = 1, track: int = 0) -> Sink:
     while not finished:
         finished = follow_electrons(stack, tables, stream, sink)
         rows = slice(sink.count[0])
-        pieces.append((sink.positions_nm[rows].copy(), sink.energies_ev[rows].copy(), sink.kinds[rows].copy()))
+        pieces.append(
+            (sink.positions_nm[rows].copy(), sink.energies_ev[rows].copy(), sink.kinds[rows].copy())
+        )
         clear(sink)
     positions, energies, kinds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     return Sink(positions, energies, kinds, np.array([kinds.size, sink.count[1]], dtype=np.int64))
@@ -119,7 +121,13 @@ def electron_tally(
         If the energy is outside the tables or a number is not positive.
     """
     _check_energy(energy_ev)
-    numbers = {"tracks": tracks, "radius_nm": radius_nm, "shell_nm": shell_nm, "shells": shells, "threads": threads}
+    numbers = {
+        "tracks": tracks,
+        "radius_nm": radius_nm,
+        "shell_nm": shell_nm,
+        "shells": shells,
+        "threads": threads,
+    }
     for name, value in numbers.items():
         if not value > 0:
             raise InputError(name, value, "a positive number")

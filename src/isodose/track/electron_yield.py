@@ -66,9 +66,9 @@ def _recur(integrals, rest_ev, energies_ev, numbers, paths):  # type: ignore[no-
                 left = energy - BINDING_EV[shell] - secondary[j]
                 number[j] = further + _at(secondary[j], known_e, known) + _at(left, known_e, known)
                 way[j] = _at(left, known_e, known_path)
-            rate += np.trapezoid(density, secondary)
-            weighted += np.trapezoid(density * number, secondary)
-            path += np.trapezoid(density * way, secondary)
+            rate += float(np.trapezoid(density, secondary))
+            weighted += float(np.trapezoid(density * number, secondary))
+            path += float(np.trapezoid(density * way, secondary))
         for state in range(EXCITATION_EV.size):
             part = excitation_rate(integrals, state, energy)
             rate += part

@@ -39,8 +39,8 @@ ROWS = 4096
 MARGIN = 16
 """Rows that stay free when a sink is called full, so that one interaction always fits."""
 
-STACK_DEPTH = 512
-"""Electrons that can wait; a track of 1 MeV electrons or ions has rarely more than 40 waiting at once."""
+STACK_DEPTH = 128
+"""Electrons that can wait: 20 halvings of 1 MeV, an Auger electron at each, and what an ion sets free."""
 
 
 class Sink(NamedTuple):
@@ -61,7 +61,7 @@ class Sink(NamedTuple):
     positions_nm: NDArray[np.float64]
     energies_ev: NDArray[np.float64]
     kinds: NDArray[np.uint8]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # type: ignore[assignment]  # hides tuple.count, which no one needs
 
 
 class Stack(NamedTuple):
@@ -76,7 +76,7 @@ class Stack(NamedTuple):
     """
 
     states: NDArray[np.float64]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # type: ignore[assignment]  # hides tuple.count, which no one needs
 
 
 def new_sink(rows: int = ROWS) -> Sink:

@@ -22,7 +22,7 @@ from isodose.track.k_shell import AUGER_EV
 from isodose.track.liquid_water import BINDING_EV, ELECTRON_REST_EV
 
 X, Y, Z, UX, UY, UZ, ENERGY_EV, ELECTRONS, PATH_LEFT_NM = range(9)
-"""Columns of an ion's state: place (nm), direction, kinetic energy (eV), electrons carried, path to go (nm)."""
+"""Columns of an ion's state: place (nm), direction, energy (eV), electrons carried, path to go (nm)."""
 
 ION_COLUMNS = 9
 
@@ -41,9 +41,8 @@ def start_ion(ion, tables, energy_ev_u, path_nm, stream):  # type: ignore[no-unt
     ion[UZ] = 1.0
     ion[ENERGY_EV] = energy_ev_u * tables.nucleons
     ion[PATH_LEFT_NM] = path_nm
-    node = int(
-        round((math.log(energy_ev_u) - tables.log_energy[0]) / (tables.log_energy[1] - tables.log_energy[0]))
-    )
+    step = tables.log_energy[1] - tables.log_energy[0]
+    node = round((math.log(energy_ev_u) - tables.log_energy[0]) / step)
     share = tables.start_share[node]
     ion[ELECTRONS] = min(np.searchsorted(share, uniform(stream)), share.size - 1)
 

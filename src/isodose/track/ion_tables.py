@@ -15,9 +15,9 @@ from isodose.track.dielectric import transfer_grid
 from isodose.track.ion_spectra import ion_spectra
 
 ION_NAMES = (
-    ("p", "d", "t", "He3", "He4", "Li6", "Li7", "Be7", "Be9", "B10", "B11")
-    + ("C10", "C11", "C12", "N14", "N15", "O16")
-)  # fmt: skip
+    *("p", "d", "t", "He3", "He4", "Li6", "Li7", "Be7", "Be9", "B10", "B11"),
+    *("C10", "C11", "C12", "N14", "N15", "O16"),
+)
 """Ions that have tables."""
 
 MINIMUM_ENERGY_MEV_U = 1e-3
@@ -74,9 +74,8 @@ def ion_tables(name: str) -> IonTables:
         raise InputError("ion", repr(name), f"one of {', '.join(ION_NAMES)}")
     ion = species(name)
     decades = np.log10(MAXIMUM_ENERGY_MEV_U / MINIMUM_ENERGY_MEV_U)
-    energies = np.geomspace(
-        MINIMUM_ENERGY_MEV_U, MAXIMUM_ENERGY_MEV_U, int(np.ceil(decades * _PER_DECADE)) + 1
-    )
+    nodes = int(np.ceil(decades * _PER_DECADE)) + 1
+    energies = np.geomspace(MINIMUM_ENERGY_MEV_U, MAXIMUM_ENERGY_MEV_U, nodes)
     every = [ion_spectra(ion, float(energy)) for energy in energies]
     ionisation = np.stack([s.ionisation for s in every], axis=1)
     excitation = np.stack([s.excitation for s in every], axis=1)

@@ -22,7 +22,7 @@ CLUSTER_SIZES = 512
 """Cluster sizes that are told apart; the largest seen, of oxygen in the Bragg peak, is near 200."""
 
 SLAB_NM = (-500.0, 149_500.0)
-"""Heights between which ionisations are scored: 0.5 um behind the source to the far side of the paper's 150 um."""
+"""Heights between which ionisations are scored: 0.5 um behind the source to the far side of 150 um."""
 
 PATH_NM = 1000.0
 """Path after which the primary is taken away (its electrons are followed to rest)."""
@@ -46,8 +46,8 @@ class Segment:
     Raises
     ------
     InputError
-        If the energy is outside the tables or the length is not positive, or if an ion that does not slow down
-        is to be followed to rest.
+        If the energy is outside the tables or the length is not positive, or if an ion that does not slow
+        down is to be followed to rest.
     """
 
     ion: str
@@ -69,7 +69,7 @@ def shell_clusters(
     batches: int = 64,
     *,
     seed: int = 1,
-    first_batch: int = 0,
+    first_track: int = 0,
     threads: int = 1,
     slab_nm: tuple[float, float] = SLAB_NM,
 ) -> ClusterSizes:
@@ -83,8 +83,9 @@ def shell_clusters(
         Tracks in each batch.
     batches
         Batches, the samples from which uncertainties are computed.
-    seed, first_batch
-        The same seed and batch give the same tracks, whatever the number of threads.
+    seed, first_track
+        Tracks are numbered from ``first_track``; the same seed and number give the same track, whatever the
+        number of threads.
     threads
         Threads that share the batches.
     slab_nm
@@ -105,7 +106,7 @@ def shell_clusters(
         path[batch] = _follow_batch(
             np.array([segment.energy_mev_u * 1e6, segment.path_nm, *slab_nm]),
             segment.slowing,
-            np.array([seed, (first_batch + batch) * batch_tracks, batch_tracks], dtype=np.int64),
+            np.array([seed, first_track + batch * batch_tracks, batch_tracks], dtype=np.int64),
             (tables, electrons),
             (np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()),
             new_shell_counts(),
@@ -135,10 +136,9 @@ def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
     finished = False
     while not finished:
         finished = follow_ion(ion, segment.slowing, tables, electrons, stack, stream, sink)
-        rows = slice(sink.count[0])
-        pieces.append(
-            (sink.positions_nm[rows].copy(), sink.energies_ev[rows].copy(), sink.kinds[rows].copy())
-        )
+        n = sink.count[0]
+        columns = sink.positions_nm, sink.energies_ev, sink.kinds
+        pieces.append(tuple(column[:n].copy() for column in columns))
         clear(sink)
     positions, energies, kinds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     return Sink(positions, energies, kinds, np.array([kinds.size], dtype=np.int64))
@@ -147,7 +147,7 @@ def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
 def ionisation_points(segment: Segment, *, seed: int = 1, track: int = 0) -> NDArray[np.float64]:
     """Places ``[ionisations, 3]`` in nm of the ionisations of one track, see :func:`ion_track`."""
     interactions = ion_track(segment, seed=seed, track=track)
-    return interactions.positions_nm[interactions.kinds == IONISATION]
+    return np.asarray(interactions.positions_nm[interactions.kinds == IONISATION])
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

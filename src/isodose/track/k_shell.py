@@ -57,7 +57,8 @@ def oscillator_strength_density(energy_ev: ArrayLike, recoil_ev: ArrayLike) -> N
 def _strength_table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     recoil = np.geomspace(1e-3, 1e5, 200)
     energy = K_BINDING_EV * np.geomspace(1.0, 1e4, 4000)
-    return np.log(recoil), np.trapezoid(oscillator_strength_density(energy[:, None], recoil), energy, axis=0)
+    density = oscillator_strength_density(energy[:, None], recoil)
+    return np.log(recoil), np.asarray(np.trapezoid(density, energy, axis=0))
 
 
 def k_shell_strength(recoil_ev: ArrayLike) -> NDArray[np.float64]:

@@ -78,11 +78,11 @@ class Dispersion:
     energy would not have its mean on the ridge, and Bethe's stopping power would be missed by 3 %.)
     """
 
-    shift_rate: float = 1.5
-    shift_power: float = 0.4
-    width_linear: float = 0.735
-    width_square: float = 0.441
-    width_turn: float = 3.0
+    shift_rate: float
+    shift_power: float
+    width_linear: float
+    width_square: float
+    width_turn: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,17 @@ class Oscillators:
     state_ev: NDArray[np.float64]
     state_width_ev: NDArray[np.float64]
     state_strength: NDArray[np.float64]
-    dispersion: Dispersion = Dispersion()
+    dispersion: Dispersion
 
 
 WATER_OSCILLATORS = Oscillators(
-    shell_ev=np.array([17.4475, 17.4462, 28.2636, 39.7374]),
-    shell_width_ev=np.array([8.6932, 7.1941, 28.9694, 44.8612]),
-    shell_strength=np.array([0.249965, 0.218234, 0.153048, 0.203994]),
+    shell_ev=np.array([17.2610, 17.7711, 28.8677, 41.3712]),
+    shell_width_ev=np.array([9.4205, 6.9212, 35.2785, 48.7501]),
+    shell_strength=np.array([0.248536, 0.206868, 0.168844, 0.185455]),
     state_ev=EXCITATION_EV,
     state_width_ev=np.array([1.6354, 2.1490, 2.1327, 2.0112, 2.0216]),
-    state_strength=np.array([0.001420, 0.001788, 0.006529, 0.002196, 0.002704]),
+    state_strength=np.array([0.001414, 0.001780, 0.006501, 0.002186, 0.002692]),
+    dispersion=Dispersion(0.930438, 0.233792, 0.299201, 0.211960, 1.598153),
 )
 """The fitted oscillators of liquid water."""
 
@@ -132,7 +133,9 @@ def _dispersed(
     forbidden = _STATE_FORBIDDEN[:, None] * q2 * np.exp(-_STATE_FORBIDDEN_DECAY[:, None] * q2)
     states = oscillators.state_strength[:, None] * (allowed + forbidden)
     valence = 1.0 - k_shell_strength(recoil_ev) / ELECTRONS_PER_MOLECULE
-    shells = oscillators.shell_strength[:, None] / oscillators.shell_strength.sum() * (valence - states.sum(0))
+    shells = (
+        oscillators.shell_strength[:, None] / oscillators.shell_strength.sum() * (valence - states.sum(0))
+    )
     return oscillators.shell_ev[:, None] + shift, widening, shells, states
 
 
@@ -156,9 +159,7 @@ def _oscillate(
     return real, shell_parts, 2.0 * strength * damping**3 / denominator
 
 
-def _at_thresholds(
-    oscillators: Oscillators, recoil_ev: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _at_thresholds(oscillators: Oscillators, recoil_ev: NDArray[np.float64]) -> NDArray[np.float64]:
     """Imaginary part of each valence shell at its own threshold, ``[shell, Q]``."""
     parts = _oscillate(oscillators, BINDING_EV[:VALENCE_SHELLS], recoil_ev)[1]
     return np.stack([parts[i, i] for i in range(VALENCE_SHELLS)])
@@ -178,7 +179,9 @@ def _redistributed(
     e = energy_ev[:, None]
     binding = BINDING_EV[:VALENCE_SHELLS]
     is_open = e[None] >= binding[:, None, None]
-    edge = np.where(is_open, edges[:, None, :] * np.exp(np.minimum(binding[:, None, None] - e, 0.0) / _EDGE_EV), 0.0)
+    edge = np.where(
+        is_open, edges[:, None, :] * np.exp(np.minimum(binding[:, None, None] - e, 0.0) / _EDGE_EV), 0.0
+    )
     below = np.where(is_open, 0.0, shells)
     new_shells = np.where(is_open, shells, 0.0) - edge
     open_parts = np.where(is_open, shells, 0.0)
@@ -188,7 +191,7 @@ def _redistributed(
         new_shells[:j] += loose * _share(open_parts[:j], np.broadcast_to(shallower, open_parts[:j].shape))
     everything = states.sum(0)
     new_states = states + edge[0] * _share(states, np.broadcast_to(everything, states.shape))
-    low = np.where((EXCITATION_EV <= binding[0])[:, None, None], states, 0.0)
+    low = np.where((binding[0] >= EXCITATION_EV)[:, None, None], states, 0.0)
     tail = np.where(is_open[0], 0.0, shells.sum(0))
     new_states += tail * _share(low, np.broadcast_to(low.sum(0), low.shape))
     return new_shells, np.where(e >= BAND_GAP_EV, new_states, 0.0)
@@ -216,4 +219,5 @@ def valence_loss_function(
     real, shells, states = _oscillate(oscillators, energy, recoil)
     absolute = real**2 + (shells.sum(0) + states.sum(0)) ** 2
     shells, states = _redistributed(energy, shells, states, _at_thresholds(oscillators, recoil))
-    return np.concatenate([shells, states]) / absolute
+    loss: NDArray[np.float64] = np.concatenate([shells, states]) / absolute
+    return loss

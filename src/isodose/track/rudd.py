@@ -26,6 +26,7 @@ _ELECTRONS_PER_SHELL = 2.0
 _OUTER = (1.02, 82.0, 0.45, -0.80, 0.38, 1.07, 11.6, 0.60, 0.04, 0.64)
 _K = (1.25, 0.50, 1.00, 1.00, 3.00, 1.10, 1.30, 1.00, 0.00, 0.66)
 
+_K_SHELL = BINDING_EV.size - 1
 _HYDROGEN_LOG_EV, _HYDROGEN_WIDTH = 4.2, 0.5
 
 
@@ -50,9 +51,8 @@ def ionisation_spectrum(beta_squared: float, transfer_ev: ArrayLike) -> NDArray[
         is_open = transfer >= BINDING_EV[shell]
         w = (transfer[is_open] - BINDING_EV[shell]) / ionisation
         area = 4.0 * np.pi * BOHR_RADIUS_NM**2 * _ELECTRONS_PER_SHELL * (RYDBERG_EV / ionisation) ** 2
-        shape = _shape(
-            w, 0.5 * ELECTRON_REST_EV * beta_squared / ionisation, ionisation, _K if shell == 4 else _OUTER
-        )
+        v2 = 0.5 * ELECTRON_REST_EV * beta_squared / ionisation
+        shape = _shape(w, v2, ionisation, _K if shell == _K_SHELL else _OUTER)
         spectra[shell, is_open] = MOLECULES_PER_NM3 * _PARTITION[shell] * area / ionisation * shape
     return spectra
 
@@ -78,5 +78,5 @@ def hydrogen_factor(proton_ev: float) -> NDArray[np.float64]:
     Dingfelder et al. (2000); ``proton_ev`` is the kinetic energy of a proton of that velocity, eV.
     """
     factor = np.ones(BINDING_EV.size)
-    factor[:4] = 0.6 / (1.0 + np.exp((np.log10(proton_ev) - _HYDROGEN_LOG_EV) / _HYDROGEN_WIDTH)) + 0.9
+    factor[:_K_SHELL] = 0.6 / (1.0 + np.exp((np.log10(proton_ev) - _HYDROGEN_LOG_EV) / _HYDROGEN_WIDTH)) + 0.9
     return factor

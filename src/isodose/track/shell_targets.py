@@ -80,7 +80,7 @@ def shell_target(x, y, z):  # type: ignore[no-untyped-def]
         if turn < 0.0:
             turn += 1.0
         segment = min(int(turn * 8 * shell), 8 * shell - 1) + (2 * shell - 1) ** 2
-    layer = int(math.floor(z / HEIGHT_NM)) + _HALF_SPAN
+    layer = math.floor(z / HEIGHT_NM) + _HALF_SPAN
     return (segment << _LAYER_BITS) | min(max(layer, 0), 2 * _HALF_SPAN - 1)
 
 

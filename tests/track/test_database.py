@@ -1,0 +1,141 @@
+"""The nanodosimetric database: entries, resuming, files, interpolation."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from isodose.errors import InputError
+from isodose.track import database_file
+from isodose.track.database import ClusterDatabase, load_database
+from isodose.track.database_build import all_entries, build_database
+from isodose.track.database_entry import (
+    DATABASE_IONS,
+    PAPER_ENERGIES_MEV,
+    QUANTITIES,
+    Entry,
+    Statistics,
+    compute_entry,
+    database_energies,
+)
+
+QUICK = Statistics(uncertainty=0.2, pilot_tracks=4, largest_tracks=16, batches=4)
+WANTED = [("p", 1.0), ("p", 2.0), ("He4", 5.0)]
+
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+
+def made_up(energies, power=-1.0):
+    rows = [Entry("p", e, e**power * np.ones(12), 0.01 * e**power * np.ones(12), 100) for e in energies]
+    return ClusterDatabase(tuple(rows), {"seed": 1})
+
+
+def test_energies_are_those_of_the_paper():
+    assert PAPER_ENERGIES_MEV.size == 84
+    assert PAPER_ENERGIES_MEV[[0, 4, 5, 12, 18, 54, 74, -1]] == pytest.approx(
+        [1, 5, 10, 50, 125, 1050, 2100, 3000], abs=51
+    )
+    for mev in PAPER_ENERGIES_MEV:
+        assert np.min(np.abs(database_energies("C12") - mev / 12.0)) < 1e-6
+    assert len(DATABASE_IONS) == 14
+    assert len(all_entries()) == sum(len(database_energies(ion)) for ion in DATABASE_IONS)
+
+
+@pytest.mark.physics
+def test_an_entry_is_consistent():
+    entry = compute_entry("He4", 2.0, QUICK)
+    frequencies = dict(zip(QUANTITIES, entry.values, strict=True))
+    assert all(frequencies[f"F{k}"] > frequencies[f"F{k + 1}"] for k in range(1, 10))
+    assert frequencies["M1"] > sum(frequencies[f"F{k}"] for k in range(1, 11)) * 0.999
+    # M1 is the number of ionisations: 62 keV/um at 22 eV each
+    assert frequencies["M1"] == pytest.approx(62.4 / 22.0, rel=0.1)
+    assert np.all(entry.uncertainties > 0.0)
+
+
+def test_statistics_end_an_entry():
+    loose, tight = (compute_entry("p", 0.5, Statistics(u, 8, 400, 8)) for u in (0.3, 0.02))
+    assert loose.tracks == 8
+    assert tight.tracks > 8
+    assert tight.uncertainties[3] <= 0.03 * tight.values[3] or tight.tracks >= 400
+
+
+def test_interrupted_build_goes_on_to_the_same_result(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        whole = build_database(tmp_path / "whole", WANTED, pool, QUICK)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
+        build_database(tmp_path / "cut", WANTED, pool, QUICK, progress=stop)
+    left = sorted(path.name for path in (tmp_path / "cut").iterdir())
+    assert 1 <= len(left) < 3
+    told = []
+    with ThreadPoolExecutor(2) as pool:
+        resumed = build_database(
+            tmp_path / "cut", WANTED, pool, QUICK, progress=lambda done, of: told.append((done, of))
+        )
+    assert told[-1] == (3, 3)
+    for a, b in zip(whole.entries, resumed.entries, strict=True):
+        assert (a.ion, a.energy_mev_u, a.tracks) == (b.ion, b.energy_mev_u, b.tracks)
+        assert np.array_equal(a.values, b.values)
+
+
+def test_another_seed_or_statistics_is_refused(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        build_database(tmp_path, WANTED[:1], pool, QUICK)
+        with pytest.raises(InputError, match=r"p_1\.npz: seed: found 1, expected 2, or another folder"):
+            build_database(tmp_path, WANTED[:1], pool, QUICK, seed=2)
+        with pytest.raises(InputError, match="statistics"):
+            build_database(tmp_path, WANTED[:1], pool, Statistics(0.1, 4, 16, 4))
+
+
+def test_files_keep_everything(tmp_path):
+    made_up([1.0, 2.0]).save(tmp_path / "d.npz")
+    read = load_database(tmp_path / "d.npz")
+    assert read.ions == ("p",)
+    assert read.provenance == {"seed": 1}
+    assert read.entries[1].tracks == 100
+    assert read.table("p", "F4")[0] == pytest.approx([1.0, 0.5])
+    assert read.table("p", "F4")[1] == pytest.approx([0.01, 0.005])
+
+
+def test_another_physics_is_refused(tmp_path, monkeypatch):
+    made_up([1.0, 2.0]).save(tmp_path / "d.npz")
+    monkeypatch.setattr(database_file, "PHYSICS_VERSION", 999)
+    with pytest.raises(
+        InputError, match=r"d\.npz: physics: found that of another version.*isodose track database"
+    ):
+        load_database(tmp_path / "d.npz")
+
+
+def test_damaged_files_are_refused(tmp_path):
+    made_up([1.0, 2.0]).save(tmp_path / "d.npz")
+    whole = (tmp_path / "d.npz").read_bytes()
+    for number, content in enumerate((b"", b"nonsense", whole[: len(whole) // 2])):
+        path = tmp_path / f"{number}.npz"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"{number}\.npz"):
+            load_database(path)
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with pytest.raises(InputError, match=r"other\.npz"):
+        load_database(tmp_path / "other.npz")
+
+
+def test_interpolation_has_bounds():
+    database = made_up(np.geomspace(0.1, 100.0, 31), power=-0.8)
+    assert database.per_nm("p", "F2", 3.3) == pytest.approx(3.3**-0.8, rel=2e-3)
+    assert database.per_nm("p", "F2", [[1.0, 2.0]]).shape == (1, 2)
+    with pytest.raises(InputError, match=r"energy_mev_u: found 200.0, expected 0\.1 to 100 MeV/u"):
+        database.per_nm("p", "F2", [1.0, 200.0])
+    with pytest.raises(InputError, match="energy_mev_u"):
+        database.per_nm("p", "F2", np.nan)
+    with pytest.raises(InputError, match=r"ion.*expected one of p"):
+        database.per_nm("Fe56", "F2", 1.0)
+    with pytest.raises(InputError, match="F11"):
+        database.per_nm("p", "F11", 1.0)
+
+
+def test_bad_statistics_are_refused():
+    with pytest.raises(InputError, match="uncertainty"):
+        Statistics(uncertainty=0.0)
+    with pytest.raises(InputError, match="ascending"):
+        Statistics(pilot_tracks=10, largest_tracks=5)
