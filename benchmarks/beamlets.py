@@ -113,7 +113,21 @@ def _explicit(  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(SPLIT):
         total += math.exp(-0.5 * ((i - SPLIT // 2) * pitch) ** 2 / rest)
+    candidates = np.empty((out.size, 3), dtype=np.int32)
     for spot in range(xs.size):
+        voxels = 0
+        for kz in range(out.shape[0]):
+            for ky in range(out.shape[1]):
+                for kx in range(out.shape[2]):
+                    dx = origin[0] + kx * step[0] - axes[3, 0]
+                    dy = origin[1] + ky * step[1] - axes[3, 1]
+                    dz = origin[2] + kz * step[2] - axes[3, 2]
+                    w = dx * axes[2, 0] + dy * axes[2, 1] + dz * axes[2, 2]
+                    far_u = dx * axes[0, 0] + dy * axes[0, 1] + dz * axes[0, 2] - xs[spot] * (1.0 + w / source[0])
+                    far_v = dx * axes[1, 0] + dy * axes[1, 1] + dz * axes[1, 2] - ys[spot] * (1.0 + w / source[1])
+                    if far_u**2 + far_v**2 < (30.0 + REACH_SIGMAS * sigma) ** 2:
+                        candidates[voxels, 0], candidates[voxels, 1], candidates[voxels, 2] = kz, ky, kx
+                        voxels += 1
         for i in range(SPLIT):
             for j in range(SPLIT):
                 du, dv = (i - SPLIT // 2) * pitch, (j - SPLIT // 2) * pitch
@@ -121,7 +135,8 @@ def _explicit(  # type: ignore[no-untyped-def]
                 if part < 1e-6:
                     continue
                 u, v = xs[spot] + du, ys[spot] + dv
-                slope_u, slope_v = u / source[0], v / source[1]
+                # Beamlets of a spot are parallel: its width in air does not follow the deflection's source.
+                slope_u, slope_v = xs[spot] / source[0], ys[spot] / source[1]
                 long = math.sqrt(1.0 + slope_u**2 + slope_v**2)
                 passed, a0, a1, a2, last = 0.0, 0.0, 0.0, 0.0, 0
                 for n in range(count):
@@ -153,31 +168,33 @@ def _explicit(  # type: ignore[no-untyped-def]
                     last = n
                     if middle > 0.1 * (dose_of.size - 3):
                         break
-                for kz in range(out.shape[0]):
-                    for ky in range(out.shape[1]):
-                        for kx in range(out.shape[2]):
-                            dx = origin[0] + kx * step[0] - axes[3, 0]
-                            dy = origin[1] + ky * step[1] - axes[3, 1]
-                            dz = origin[2] + kz * step[2] - axes[3, 2]
-                            w = dx * axes[2, 0] + dy * axes[2, 1] + dz * axes[2, 2]
-                            n = int((w + reach) / STEP_MM)
-                            if n < 0 or n > last:
-                                continue
-                            across_u = dx * axes[0, 0] + dy * axes[0, 1] + dz * axes[0, 2] - u - slope_u * w
-                            across_v = dx * axes[1, 0] + dy * axes[1, 1] + dz * axes[1, 2] - v - slope_v * w
-                            square = across_u**2 + across_v**2
-                            if square > 900.0:
-                                continue
-                            row = int(depth[n] / 0.1 + 0.5)
-                            if row >= dose_of.size:
-                                continue
-                            value = 0.0
-                            for g in range(gaussians):
-                                gain = scale * min(max(variance_of[row, g] / max(variance_of[row, 0], 1e-6), 1.0), 300.0)
-                                s = variance_of[row, g] + gain * excess[n] + own + (angle * w) ** 2 + step[0] ** 2 / 12.0
-                                s = max(s, own)
-                                value += weight_of[row, g] * math.exp(-0.5 * square / s) / (2.0 * math.pi * s)
-                            out[kz, ky, kx] += particles[spot] * part * dose_of[row] * value
+                for near in range(voxels):
+                    kz, ky, kx = candidates[near]
+                    dx = origin[0] + kx * step[0] - axes[3, 0]
+                    dy = origin[1] + ky * step[1] - axes[3, 1]
+                    dz = origin[2] + kz * step[2] - axes[3, 2]
+                    w = dx * axes[2, 0] + dy * axes[2, 1] + dz * axes[2, 2]
+                    n = int((w + reach) / STEP_MM - 0.5)
+                    if n < 0 or n + 1 > last:
+                        continue
+                    across_u = dx * axes[0, 0] + dy * axes[0, 1] + dz * axes[0, 2] - u - slope_u * w
+                    across_v = dx * axes[1, 0] + dy * axes[1, 1] + dz * axes[1, 2] - v - slope_v * w
+                    square = across_u**2 + across_v**2
+                    if square > 900.0:
+                        continue
+                    between = (w + reach) / STEP_MM - 0.5 - n
+                    water_mm = depth[n] + between * (depth[n + 1] - depth[n])
+                    row = int(water_mm / 0.1 + 0.5)
+                    if row >= dose_of.size:
+                        continue
+                    value = 0.0
+                    for g in range(gaussians):
+                        first = max(variance_of[row, 0], 1e-6)
+                        gain = scale * min(max(variance_of[row, g] / first, 1.0), 300.0)
+                        s = variance_of[row, g] + gain * excess[n] + own + (angle * w) ** 2
+                        s = max(s, own) + step[0] ** 2 / 12.0
+                        value += weight_of[row, g] * math.exp(-0.5 * square / s) / (2.0 * math.pi * s)
+                    out[kz, ky, kx] += particles[spot] * part * dose_of[row] * value
 
 
 def main() -> None:

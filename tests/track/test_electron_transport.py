@@ -23,7 +23,7 @@ def stream_at(history):
     return stream
 
 
-@pytest.mark.parametrize("energy_ev", [9.0, 25.0, 700.0, 30e3])
+@pytest.mark.parametrize("energy_ev", [7.5, 9.0, 25.0, 700.0, 30e3])
 def test_all_energy_is_left_in_the_water(energy_ev):
     for track in range(20):
         sink = electron_track(energy_ev, seed=3, track=track)
@@ -63,7 +63,7 @@ def test_result_does_not_depend_on_threads():
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [
-        ((8.0, 10, 1.0), "energy_ev"),
+        ((6.9, 10, 1.0), "energy_ev"),
         ((2e6, 10, 1.0), "energy_ev"),
         ((100.0, 0, 1.0), "tracks"),
         ((100.0, 10, -1.0), "radius_nm"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from isodose.pencilbeam.fluence_map import cell_parts
 from isodose.pencilbeam.gaussian_taps import GaussianTaps, add_smoothed, taps_of
-from isodose.pencilbeam.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT, LayerSource
+from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource
 
 COARSE_CELLS = 2.0
 """A Gaussian whose standard deviation, with the spot's, is so many coarse cells or more goes on the coarse lattice."""
@@ -25,6 +25,13 @@ _QUARTER = (0.8671875, 0.2265625, -0.0703125, -0.0234375)
 other, and the next but one."""
 _UNROUND = 1.15
 """So much further than on a circle anything is looked for: where only some of the rays give dose, it is not one."""
+
+
+_UNEVEN = 0.03
+"""Rays whose variances deviate by less, as a part of the spot's variance, are all spread by their mean."""
+_APART = 1.5
+"""Otherwise every ray goes on two widths so many standard deviations above and below, with weights linear in its
+variance."""
 
 
 class Lattice(NamedTuple):
@@ -202,77 +209,102 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
 def _add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, plane, room):  # type: ignore[no-untyped-def]
     """Add all terms of a spot to one plane; returns their dose, and whether any went to the coarse lattice."""
     total, wide = 0.0, False
-    scale_u, scale_v = cell[0] / lattice.spacing_mm, cell[1] / lattice.spacing_mm
-    taps_u, taps_v = room.taps[0], room.taps[1]
-    limit = (2.0 * COARSE_CELLS) ** 2
     for t in range(given.shape[0]):
         n = t // gaussians
         span, parts = room.span[n], room.parts[n]
-        amount, moment = _sums(given[t, AMOUNT], given[t, MOMENT], parts, span)
+        amount, width, deviation = _sums(given[t, AMOUNT], given[t, MOMENT], parts, span)
         room.term[t, 0], room.term[t, 1] = amount, 1.0
         if amount <= 0.0:
             continue
         total += amount
-        width = moment / amount
-        all_u, all_v = width + (map_sigma[n, 0] * scale_u) ** 2, width + (map_sigma[n, 1] * scale_v) ** 2
+        all_u = width + (map_sigma[n, 0] * cell[0] / lattice.spacing_mm) ** 2
+        all_v = width + (map_sigma[n, 1] * cell[1] / lattice.spacing_mm) ** 2
         room.term[t, 1] = math.sqrt(all_u * all_v)
-        square_u, square_v = width / cell[0] ** 2, width / cell[1] ** 2
+        limit = (2.0 * COARSE_CELLS) ** 2
         is_coarse = lattice.half_coarse > 0 and min(all_u / cell[0] ** 2, all_v / cell[1] ** 2) >= limit
-        if is_coarse:  # adding up two by two cells has widened the image by a quarter of a fine cell squared
-            square_u, square_v = 0.25 * (square_u - 0.25), 0.25 * (square_v - 0.25)
-            wide = True
-        half_u = taps_of(taps, np.float32(square_u), taps_u)
-        half_v = taps_of(taps, np.float32(square_v), taps_v)
-        for q in range(patch.fine.shape[0]):
-            kind = AMOUNT if q == 0 else FIRST_PRODUCT + q - 1
-            if is_coarse:
-                rows, columns = _add_up(given[t, kind], parts, span, half_u, room.block)
-                corner = (span[0] >> 1) - middle[0] + lattice.half_coarse, (span[2] >> 1) - middle[1] + lattice.half_coarse
-                add_smoothed(
-                    room.block, rows, columns + 2 * half_u, columns, corner, taps_u, half_u, taps_v, half_v, room.work,
-                    room.lines, patch.coarse[q, plane],
-                )  # fmt: skip
-            else:
-                _lay_out(given[t, kind], parts, span, half_u, room.image)
-                corner = span[0] - 2 * (middle[0] - lattice.half_fine), span[2] - 2 * (middle[1] - lattice.half_fine)
-                add_smoothed(
-                    room.image, span[1], span[3] + 2 * half_u, span[3], corner, taps_u, half_u, taps_v, half_v,
-                    room.work, room.lines, patch.fine[q, plane],
-                )  # fmt: skip
+        wide = wide or is_coarse
+        if deviation < _UNEVEN * room.term[t, 1]:
+            _add_term(given[t], 1.0, 0.0, width, is_coarse, parts, span, lattice, cell, taps, middle, patch, plane, room)
+            continue
+        low, high = max(width - _APART * deviation, 0.0), width + _APART * deviation
+        part = 1.0 / (high - low)
+        _add_term(
+            given[t], high * part, -part, low, is_coarse, parts, span, lattice, cell, taps, middle, patch, plane, room
+        )
+        _add_term(
+            given[t], -low * part, part, high, is_coarse, parts, span, lattice, cell, taps, middle, patch, plane, room
+        )
     return total, wide
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_term(
+    given, of_dose, of_moment, width, is_coarse, parts, span, lattice, cell, taps, middle, patch, plane, room
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Add a sum of a term's doses and moments, spread by one width."""
+    taps_u, taps_v = room.taps[0], room.taps[1]
+    square_u, square_v = width / cell[0] ** 2, width / cell[1] ** 2
+    if is_coarse:  # adding up two by two cells has widened the image by a quarter of a fine cell squared
+        square_u, square_v = 0.25 * (square_u - 0.25), 0.25 * (square_v - 0.25)
+    half_u = taps_of(taps, np.float32(square_u), taps_u)
+    half_v = taps_of(taps, np.float32(square_v), taps_v)
+    one, two = np.float32(of_dose), np.float32(of_moment)
+    for q in range(patch.fine.shape[0]):
+        first = given[2 * q]
+        second = given[2 * q + 1]
+        if is_coarse:
+            rows, columns = _add_up(first, second, one, two, parts, span, half_u, room.block)
+            corner = (span[0] >> 1) - middle[0] + lattice.half_coarse, (span[2] >> 1) - middle[1] + lattice.half_coarse
+            add_smoothed(
+                room.block, rows, columns + 2 * half_u, columns, corner, taps_u, half_u, taps_v, half_v, room.work,
+                room.lines, patch.coarse[q, plane],
+            )  # fmt: skip
+        else:
+            _lay_out(first, second, one, two, parts, span, half_u, room.image)
+            corner = span[0] - 2 * (middle[0] - lattice.half_fine), span[2] - 2 * (middle[1] - lattice.half_fine)
+            add_smoothed(
+                room.image, span[1], span[3] + 2 * half_u, span[3], corner, taps_u, half_u, taps_v, half_v,
+                room.work, room.lines, patch.fine[q, plane],
+            )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _sums(amounts, moments, parts, span):  # type: ignore[no-untyped-def]
-    """Dose of the spot's rays, and dose times variance."""
-    amount, moment = 0.0, 0.0
+    """Dose of the spot's rays, and mean and standard deviation of their variances."""
+    amount, moment, square = 0.0, 0.0, 0.0
     along_u = parts[1]
+    tiny = np.float32(1e-30)
     for j in range(span[1]):
         given, widths = amounts[span[0] + j, span[2] :], moments[span[0] + j, span[2] :]
-        row_amount, row_moment = np.float32(0.0), np.float32(0.0)
+        row_amount, row_moment, row_square = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for i in range(span[3]):
             row_amount += along_u[i] * given[i]
             row_moment += along_u[i] * widths[i]
+            row_square += along_u[i] * widths[i] * widths[i] / (given[i] + tiny)
         amount += parts[0, j] * row_amount
         moment += parts[0, j] * row_moment
-    return amount, moment
+        square += parts[0, j] * row_square
+    if amount <= 0.0:
+        return 0.0, 0.0, 0.0
+    mean = moment / amount
+    return amount, mean, math.sqrt(max(square / amount - mean * mean, 0.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _lay_out(amounts, parts, span, half, image):  # type: ignore[no-untyped-def]
-    """Write rays times the spot's parts, with zeros before and behind each row."""
+def _lay_out(first, second, one, two, parts, span, half, image):  # type: ignore[no-untyped-def]
+    """Write a sum of two images times the spot's parts, with zeros before and behind each row."""
     image[: 2 * half] = 0.0
     at = 2 * half
     for j in range(span[1]):
-        given, line, weight = amounts[span[0] + j, span[2] :], image[at:], parts[0, j]
+        a, b, line = first[span[0] + j, span[2] :], second[span[0] + j, span[2] :], image[at:]
         for i in range(span[3]):
-            line[i] = weight * parts[1, i] * given[i]
+            line[i] = parts[0, j] * parts[1, i] * (one * a[i] + two * b[i])
         line[span[3] : span[3] + 2 * half] = 0.0
         at += span[3] + 2 * half
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _add_up(amounts, parts, span, half, block):  # type: ignore[no-untyped-def]
+def _add_up(first, second, one, two, parts, span, half, block):  # type: ignore[no-untyped-def]
     """Write sums over coarse cells, in quarters, as `_lay_out` does; returns their rows and columns."""
     rows = ((span[0] + span[1] - 1) >> 1) - (span[0] >> 1) + 1
     columns = ((span[2] + span[3] - 1) >> 1) - (span[2] >> 1) + 1
@@ -280,9 +312,10 @@ def _add_up(amounts, parts, span, half, block):  # type: ignore[no-untyped-def]
     block[: 2 * half + rows * stride] = 0.0
     for j in range(span[1]):
         row = ((span[0] + j) >> 1) - (span[0] >> 1)
-        given, line, weight = amounts[span[0] + j, span[2] :], block[2 * half + row * stride :], 0.25 * parts[0, j]
+        a, b = first[span[0] + j, span[2] :], second[span[0] + j, span[2] :]
+        line, weight = block[2 * half + row * stride :], np.float32(0.25) * parts[0, j]
         for i in range(span[3]):
-            line[(i + shift) >> 1] += weight * parts[1, i] * given[i]
+            line[(i + shift) >> 1] += weight * parts[1, i] * (one * a[i] + two * b[i])
     return rows, columns
 
 

@@ -59,9 +59,7 @@ def write_machine_report(folder: str | Path, machine: Machine, validation: Valid
         If a file cannot be written.
     """
     data = base_data(machine)
-    warnings = (
-        [] if validation.passed else ["Not every check passed; the tables mark those that did not with ✗."]
-    )
+    failed = "Not every check passed; the tables mark those that did not with ✗."
     return write_page(
         Path(folder),
         f"Machine {machine.name}",
@@ -70,7 +68,7 @@ def write_machine_report(folder: str | Path, machine: Machine, validation: Valid
         [*_data_pictures(machine, data, validation), *_spot_pictures(validation)],
         _tables(validation),
         provenance_table(validation.provenance),
-        warnings,
+        [] if validation.passed else [failed],
     )
 
 
@@ -104,15 +102,15 @@ def _data_pictures(machine: Machine, data: BaseData, validation: Validation) -> 
             "range",
             range_figure(data.energies_mev_u, r80, csda, tolerance),
             "Ranges",
-            "Distal depth of 80 % of the peak less the range in the continuous slowing-down approximation; the band "
-            "is the tolerance.",
+            "Distal depth of 80 % of the peak less the range in the continuous slowing-down approximation; "
+            "the band is the tolerance.",
         ),
         Picture(
             "gaussians",
             lateral_gaussians(_some(data.kernels, 3)),
             "Lateral Gaussians",
-            "Of an infinitely narrow beam, without the size of the spot. A core below 0.35 mm follows the theory "
-            "of Fermi and Eyges; dashed: R80.",
+            "Of an infinitely narrow beam, without the size of the spot. A core below 0.35 mm follows the "
+            "theory of Fermi and Eyges; dashed: R80.",
         ),
     ]
     if all(k.letd is not None for k in data.kernels):
@@ -141,13 +139,14 @@ def _spot_pictures(validation: Validation) -> list[Picture]:
             "spot_depth",
             depth_comparison(validation.spots),
             "A single spot in depth",
-            "Dose over a plane of 100 mm around the axis, with one standard deviation of Monte Carlo as a band.",
+            "Over a plane of 101 mm around the axis, with one standard deviation of Monte Carlo as a band.",
         ),
         Picture(
             "spot_lateral",
             lateral_comparison(validation.spots),
             "A single spot across",
-            "Dose summed over one direction, mean of both; with one standard deviation of Monte Carlo as a band.",
+            "Dose summed over one direction, mean of both, with one standard deviation of Monte Carlo as a "
+            "band.",
         ),
     ]
 

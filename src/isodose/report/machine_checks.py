@@ -62,18 +62,16 @@ def depth_comparison(spots: Sequence[SpotComparison]) -> Figure:
 
 
 def lateral_comparison(spots: Sequence[SpotComparison]) -> Figure:
-    """Lateral profiles of single spots, in projection and on a logarithmic scale: rows energies, columns depths."""
+    """Lateral profiles of single spots, logarithmic: a row an energy, a column a depth."""
     figure = Figure(figsize=(12.5, 2.5 * len(spots) + 0.3), layout="constrained", facecolor="white")
     axes = figure.subplots(len(spots), len(PLACES), squeeze=False, sharex=True, sharey=True)
     for row, spot in zip(axes, spots, strict=True):
         for axis, curve, (place, _) in zip(row, spot.lateral, PLACES, strict=True):
-            low = np.maximum(curve.monte_carlo - curve.error, _LOWEST)
-            axis.fill_between(curve.at_mm, low, np.maximum(curve.monte_carlo + curve.error, _LOWEST),
-                              color=BEAM_COLOURS[1], alpha=0.3, linewidth=0)  # fmt: skip
-            axis.plot(
-                curve.at_mm, curve.monte_carlo, color=BEAM_COLOURS[1], linewidth=1.2, label="Monte Carlo"
-            )
-            axis.plot(curve.at_mm, curve.pencil, color=BEAM_COLOURS[0], linewidth=1.2, label="pencil beam")
+            x, colour = curve.at_mm, BEAM_COLOURS[1]
+            low, high = (np.maximum(curve.monte_carlo + sign * curve.error, _LOWEST) for sign in (-1.0, 1.0))
+            axis.fill_between(x, low, high, color=colour, alpha=0.3, linewidth=0)
+            axis.plot(x, curve.monte_carlo, color=colour, linewidth=1.2, label="Monte Carlo")
+            axis.plot(x, curve.pencil, color=BEAM_COLOURS[0], linewidth=1.2, label="pencil beam")
             axis.set_yscale("log")
             style(axis, "", "", f"{spot.energy_mev_u:g} MeV/u, {place}")
     axes[0, 0].set_ylim(_LOWEST, 0.3)
@@ -91,8 +89,8 @@ def figures_table(spots: Sequence[SpotComparison], names: Sequence[str]) -> Tabl
         rows.append((name, numbers[0].unit, numbers[0].criterion, *(_cell(n) for n in numbers)))
     energies = [f"{s.energy_mev_u:g} MeV/u{'*' if s.interpolated else ''}" for s in spots]
     note = (
-        "Pencil beam minus Monte Carlo ± standard uncertainty of the latter; passed (✓) if within the tolerance "
-        "and three standard uncertainties. * between energies of the base data. "
+        "Pencil beam minus Monte Carlo ± standard uncertainty of the latter; passed (✓) if within the "
+        "tolerance and three standard uncertainties. * between energies of the base data. "
     )
     if any(OUTSIDE in name for name in names):
         note += "Sigma: of a Gaussian through the profile above 20 % of its maximum."
@@ -137,8 +135,8 @@ def energies_table(energies: Sequence[EnergyFigures]) -> Table:
         "Halo at half range, 2nd / 3rd, %",
     )
     note = (
-        f"{len(shown)} of {len(energies)} energies. Passed (✓) if R80 is within {100 * RANGE_TOLERANCE:g} % or "
-        f"{RANGE_TOLERANCE_MM:g} mm of the range in the slowing-down approximation."
+        f"{len(shown)} of {len(energies)} energies. Passed (✓) if R80 is within {100 * RANGE_TOLERANCE:g} % "
+        f"or {RANGE_TOLERANCE_MM:g} mm of the range in the slowing-down approximation."
     )
     return Table(headings, tuple(rows), note)
 
@@ -150,7 +148,8 @@ def smoothness_table(validation: Validation) -> Table:
         for s in validation.smoothness
     )
     note = (
-        "Largest departure from a local quadratic over nine energies, at equal parts of the range up to R80: of the "
-        "dose in percent of the peak, of weights in percent of the dose, of all else in percent of itself."
+        "Largest departure from a local quadratic over nine energies, at equal parts of the range up to R80: "
+        "of the dose in percent of the peak, of weights in percent of the dose, of all else in percent of "
+        "itself."
     )
     return Table(("Column", "Departure / %", "Energy / (MeV/u)", "Part of the range"), rows, note)

@@ -24,6 +24,8 @@ _LETD_FROM = 0.002
 _CLASS_COLOURS = (*BEAM_COLOURS, INK)
 """Of as many particle classes as are drawn."""
 _DECADES = 5
+_LOWEST_MEV = 0.1
+"""Where the lowest bin of energy, which goes down to 0, is drawn from."""
 
 
 class EnergyColours:
@@ -41,6 +43,7 @@ class EnergyColours:
         )
 
     def __call__(self, energy_mev_u: float) -> tuple[float, float, float, float]:
+        """Colour of an energy."""
         return _MAP(_DARKER * float(self._scale(energy_mev_u)))
 
     def bar(self, figure: Figure, axis: Axes) -> None:
@@ -54,7 +57,7 @@ class EnergyColours:
 
 
 def depth_doses(kernels: Sequence[PencilKernel]) -> Figure:
-    """Integral depth doses of all energies, and where their distal edges lie beside what range theory says."""
+    """Integral depth doses of all energies."""
     figure = Figure(figsize=(12.5, 5.0), layout="constrained", facecolor="white")
     axis = figure.subplots()
     colours = EnergyColours(np.array([k.energy_mev_u for k in kernels]))
@@ -67,8 +70,12 @@ def depth_doses(kernels: Sequence[PencilKernel]) -> Figure:
     return figure
 
 
-def range_figure(energies_mev_u: NDArray[np.float64], r80_mm: NDArray[np.float64], csda_mm: NDArray[np.float64],
-                 tolerance_mm: NDArray[np.float64]) -> Figure:  # fmt: skip
+def range_figure(
+    energies_mev_u: NDArray[np.float64],
+    r80_mm: NDArray[np.float64],
+    csda_mm: NDArray[np.float64],
+    tolerance_mm: NDArray[np.float64],
+) -> Figure:
     """R80 less the range in the slowing-down approximation, with the tolerance as a band."""
     figure = Figure(figsize=(12.5, 2.8), layout="constrained", facecolor="white")
     axis = figure.subplots()
@@ -142,17 +149,18 @@ def spectra_by_depth(spectra: DepthSpectra, energy_mev_u: float, parts: Sequence
     figure = Figure(figsize=(12.5, 4.8), layout="constrained", facecolor="white")
     axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
     row = int(np.argmin(np.abs(spectra.energy_mev_u - energy_mev_u)))
-    edges = spectra.energy_edges_mev
+    edges = np.maximum(spectra.energy_edges_mev, _LOWEST_MEV)
+    widths = np.log(edges[1:] / edges[:-1])
     at = [int(np.argmin(np.abs(spectra.part - part))) for part in parts]
     strongest = np.argsort(spectra.track_length[row, at].sum(axis=(0, 2)))[::-1][: len(_CLASS_COLOURS)]
     top = 0.0
     for axis, column in zip(axes, at, strict=True):
         # Per logarithm of the energy: equal areas are equal track lengths on this axis.
-        density = spectra.track_length[row, column] / np.log(edges[1:] / edges[:-1])
+        density = spectra.track_length[row, column] / widths
         top = max(top, float(density.max()))
         for i, colour in zip(sorted(strongest), _CLASS_COLOURS, strict=False):
             if density[i].any():
-                axis.stairs(density[i], edges, color=colour, linewidth=1.5, label=spectra.classes[i])  # fmt: skip
+                axis.stairs(density[i], edges, color=colour, linewidth=1.5, label=spectra.classes[i])
         depth = spectra.part[column] * spectra.range_mm[row]
         style(
             axis,
@@ -185,8 +193,10 @@ def beam_in_air(machine: Machine) -> Figure:
     )
     for axis, columns, label in panels:
         for i, name in enumerate("xy"):
-            axis.plot(energy, columns[:, i], color=BEAM_COLOURS[i], linestyle=("-", (0, (4, 2)))[i], marker="o",
-                      markersize=3, label=name)  # fmt: skip
+            dashes = ("-", (0.0, (4.0, 2.0)))[i]
+            axis.plot(
+                energy, columns[:, i], "o", color=BEAM_COLOURS[i], linestyle=dashes, markersize=3, label=name
+            )
         style(axis, "Energy / (MeV/u)", label)
         axis.set_ylim(bottom=0.0)
         axis.legend(frameon=False, fontsize=8.5)

@@ -21,7 +21,10 @@ _BITS = 21
 _OFFSET = 1 << (_BITS - 1)
 _EMPTY = np.int64(-1)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_TOP_BITS = np.uint64(40)  # only the top bits of a product depend on all bits of the key
 _ONE = np.uint64(1)
+_COARSE = 32  # cells per axis of the coarse grid
+_MANY = 1 << 15  # points from which the caches matter
 
 
 class CellList(NamedTuple):
@@ -63,7 +66,7 @@ def _bits_set(word):  # type: ignore[no-untyped-def]
 def _slot_of(blocks, key):  # type: ignore[no-untyped-def]
     """Slot that holds a key, or the free one where it belongs."""
     mask = np.int64(blocks.shape[0] - 1)
-    slot = np.int64((np.uint64(key) * _MIX) >> np.uint64(24)) & mask
+    slot = np.int64((np.uint64(key) * _MIX) >> _TOP_BITS) & mask
     while blocks[slot, 0] != key and blocks[slot, 0] != _EMPTY:
         slot = (slot + 1) & mask
     return slot
@@ -113,9 +116,36 @@ def _find_blocks(points_nm, edge_nm):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
+def _near_ones_together(points_nm):  # type: ignore[no-untyped-def]
+    """Order points by a coarse grid over all of them (counting sort), for the sake of the caches."""
+    total = points_nm.shape[0]
+    low, per_nm = np.empty(3), np.empty(3)
+    for axis in range(3):
+        low[axis] = points_nm[:, axis].min()
+        per_nm[axis] = _COARSE * (1.0 - 1e-9) / max(points_nm[:, axis].max() - low[axis], 1e-9)
+    first = np.zeros(_COARSE**3 + 1, np.int64)
+    coarse = np.empty(total, np.int32)
+    for n in range(total):
+        cell = 0
+        for axis in range(3):
+            cell = cell * _COARSE + int((points_nm[n, axis] - low[axis]) * per_nm[axis])
+        coarse[n] = cell
+        first[cell + 1] += 1
+    for c in range(_COARSE**3):
+        first[c + 1] += first[c]
+    ordered = np.empty_like(points_nm)
+    for n in range(total):
+        ordered[first[coarse[n]]] = points_nm[n]
+        first[coarse[n]] += 1
+    return ordered
+
+
+@njit(cache=True, error_model="numpy")
 def sort_into_cells(points_nm, edge_nm):  # type: ignore[no-untyped-def]
     """Sort points ``[points, 3]``, at most a million cells from the origin, into cells of an edge."""
     total = points_nm.shape[0]
+    if total > _MANY:
+        points_nm = _near_ones_together(points_nm)
     blocks, used, block_of, bit_of = _find_blocks(points_nm, edge_nm)
     occupied, first_cell = np.empty(used, np.uint64), np.empty(used, np.int64)
     for slot in range(blocks.shape[0]):

@@ -14,8 +14,11 @@ from isodose.track.cluster_sizes import ClusterSizes
 from isodose.track.ion_tables import MAXIMUM_ENERGY_MEV_U
 from isodose.track.ion_tracks import Segment, shell_clusters
 
-DATABASE_IONS = ("p", "d", "t", "He3", "He4", "Li7", "Be9", "B10", "B11", "C10", "C11", "C12", "N14", "O16")
-"""Ions of the database: the ten classes of the cluster-dose paper, lithium, beryllium, nitrogen and oxygen."""
+DATABASE_IONS = (
+    *("p", "d", "t", "He3", "He4", "Li7", "Be9"),
+    *("B10", "B11", "C10", "C11", "C12", "N14", "O16"),
+)
+"""Ions of the database: the ten classes of the cluster-dose paper, and Li, Be, N and O."""
 
 _LARGEST_CLUSTER = 10
 QUANTITIES = (*(f"F{k}" for k in range(1, _LARGEST_CLUSTER + 1)), "M1", "M2")

@@ -41,13 +41,10 @@ from isodose.track.liquid_water import (
     valence_loss_function,
 )
 
-K_CHANNEL = VALENCE_SHELLS
-"""Index of the K shell among the channels."""
-
 LOSS_EV = np.concatenate([BINDING_EV, EXCITATION_EV])
 """Least energy transfer of an ionising channel, and the energy of an excitation, by channel, eV."""
 
-# Sternheimer's density effect of water, as given by Geant4-DNA's and ICRU's data.
+# Density effect of water: Sternheimer, Berger and Seltzer, At. Data Nucl. Data Tables 30 (1984) 261.
 _C, _A, _M, _X0, _X1 = -3.5017, 0.09116, 3.4773, 0.24, 2.8004
 
 _RECOIL_EV = (1e-5, 1e7)
@@ -158,7 +155,7 @@ def build_recoil_integrals(oscillators: Oscillators) -> RecoilIntegrals:
 
 @cache
 def recoil_integrals() -> RecoilIntegrals:
-    """The integrals of liquid water, built once in a process (0.3 s)."""
+    """The integrals of liquid water, built once in a process (under a second)."""
     return build_recoil_integrals(WATER_OSCILLATORS)
 
 

@@ -47,8 +47,6 @@ class ElectronTables(NamedTuple):
         ``[5]`` binding energies.
     excitation_ev
         ``[5]`` energies of the excited states.
-    stopping
-        ``[n]`` stopping power in eV/nm.
     """
 
     total: NDArray[np.float64]
@@ -57,7 +55,6 @@ class ElectronTables(NamedTuple):
     quantiles: NDArray[np.float32]
     binding_ev: NDArray[np.float64]
     excitation_ev: NDArray[np.float64]
-    stopping: NDArray[np.float64]
 
 
 @njit(cache=True, error_model="numpy")
@@ -82,7 +79,7 @@ def _fill_quantiles(integrals, energies_ev, binding_ev, survival, quantiles):  #
 def build_electron_tables(integrals: RecoilIntegrals) -> ElectronTables:
     """Tables of any response (for the fit and for tests)."""
     energies = ENERGIES_EV
-    rates, losses = rates_and_losses(integrals, energies)
+    rates, _ = rates_and_losses(integrals, energies)
     elastic = elastic_inverse_mean_free_path(energies)
     cumulative = np.cumsum(np.concatenate([elastic[None], rates]), axis=0).T
     survival = survival_nodes()
@@ -95,7 +92,6 @@ def build_electron_tables(integrals: RecoilIntegrals) -> ElectronTables:
         quantiles,
         BINDING_EV,
         EXCITATION_EV,
-        losses.sum(0),
     )
 
 

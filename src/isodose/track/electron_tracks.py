@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from isodose.errors import InputError
 from isodose.physics.random import start
 from isodose.track.electron import follow_electrons
-from isodose.track.electron_tables import MAXIMUM_ENERGY_EV, MINIMUM_ENERGY_EV, electron_tables
+from isodose.track.electron_tables import MAXIMUM_ENERGY_EV, electron_tables
 from isodose.track.events import IONISATION, Sink, clear, new_sink, new_stack, push
+from isodose.track.liquid_water import BAND_GAP_EV
 
 
 class ElectronTally(NamedTuple):
@@ -51,8 +52,8 @@ class ElectronTally(NamedTuple):
 
 
 def _check_energy(energy_ev: float) -> None:
-    if not MINIMUM_ENERGY_EV < energy_ev <= MAXIMUM_ENERGY_EV:
-        expected = f"above {MINIMUM_ENERGY_EV} and at most {MAXIMUM_ENERGY_EV:.0f} eV"
+    if not BAND_GAP_EV <= energy_ev <= MAXIMUM_ENERGY_EV:
+        expected = f"{BAND_GAP_EV:.0f} to {MAXIMUM_ENERGY_EV:.0f} eV"
         raise InputError("energy_ev", energy_ev, expected)
 
 

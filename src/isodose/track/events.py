@@ -30,9 +30,6 @@ EXCITATION = 1
 RESIDUAL = 2
 """An electron came to rest below the lowest energy that is followed, or an ion below its own."""
 
-ELASTIC = 3
-"""Scattering without energy loss: counted, never emitted."""
-
 ROWS = 4096
 """Interactions that a sink of the usual size holds: 144 kB, inside the second-level cache."""
 

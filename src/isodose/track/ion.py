@@ -126,17 +126,17 @@ def _ionise(ion, tables, state, node, shell, stack, stream, sink):  # type: igno
     electron = max(transfer - BINDING_EV[shell], 0.0)
     tau = ion[ENERGY_EV] / tables.rest_ev
     limit = largest_transfer(tau * (tau + 2.0) / (tau + 1.0) ** 2, tables.rest_ev)
-    _eject(ion, electron, limit, stack, stream)
+    eject(ion, electron, limit, stack, stream)
     left = transfer - electron
     if shell == _K_SHELL:
-        _eject(ion, AUGER_EV, 0.0, stack, stream)
+        eject(ion, AUGER_EV, 0.0, stack, stream)
         left -= AUGER_EV
     emit(sink, ion[X], ion[Y], ion[Z], IONISATION, left)
     return transfer
 
 
 @njit(cache=True, error_model="numpy")
-def _eject(ion, electron_ev, limit_ev, stack, stream):  # type: ignore[no-untyped-def]
+def eject(ion, electron_ev, limit_ev, stack, stream):  # type: ignore[no-untyped-def]
     """Push an electron: isotropic if slow or if there is no limit, else as a free one that was hit."""
     if electron_ev <= _ISOTROPIC_EV or limit_ev <= 0.0:
         ux, uy, uz = isotropic(stream)

@@ -29,6 +29,7 @@ HEIGHT_NM = 3.4
 
 _FREE = np.int64(-1)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: 2^64 over the golden ratio
+_TOP_BITS = np.uint64(40)  # only the top bits of a product depend on all bits of the key
 _LAYER_BITS = 17
 _HALF_SPAN = 1 << (_LAYER_BITS - 1)  # layers either side of z = 0 that a key can hold
 
@@ -94,7 +95,7 @@ def count_in_shells(sink, counts, z_from_nm, z_to_nm):  # type: ignore[no-untype
         if sink.kinds[n] != IONISATION or z < z_from_nm or z >= z_to_nm:
             continue
         key = shell_target(sink.positions_nm[n, 0], sink.positions_nm[n, 1], z)
-        slot = ((np.uint64(key) * _MIX) >> np.uint64(32)) & mask
+        slot = ((np.uint64(key) * _MIX) >> _TOP_BITS) & mask
         while counts.keys[slot] != key and counts.keys[slot] != _FREE:
             slot = (slot + np.uint64(1)) & mask
         if counts.keys[slot] == _FREE:

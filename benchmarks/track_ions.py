@@ -1,0 +1,175 @@
+"""Ion tracks against independent numbers, and how fast they are.
+
+    python benchmarks/track_ions.py [--tracks 2000] [--shared ../shared]
+
+Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster sizes in
+single cylinders against reference runs (where they are), cluster frequencies over energy, and speeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from isodose.physics.species import species
+from isodose.track.associated_volumes import sphere_clusters
+from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
+from isodose.track.ion_spectra import ion_spectra
+from isodose.track.ion_tables import ion_tables
+from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_clusters
+from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
+from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
+
+# topas-nbio/TOPAS-nBio-regression, NanodosimetryIII, 2024Feb29, option 4, run 0: targets hit per ion, then
+# conditional F2, F4, F5, F7. The ions start on the surface of the fibre and fly to a random place in it.
+TOPAS = {
+    "p": (9.301, 0.4333, 0.0978, 0.0455, 0.0095),
+    "He4": (23.48, 0.5848, 0.2788, 0.1970, 0.0949),
+    "C12": (78.15, 0.5829, 0.2801, 0.2159, 0.1550),
+}
+FIBRE = CylinderVolume(radius_nm=15.2, half_length_nm=80.5, targets=1800)
+WORLD_NM = 100.0
+
+
+def through_the_fibre(points, rng):
+    radius, half = FIBRE.radius_nm, FIBRE.half_length_nm
+    angles = 2.0 * np.pi * rng.random(2)
+    inside = radius * np.sqrt(rng.random(2))
+    on_side = rng.random() < 2.0 * half / (2.0 * half + radius)
+    out = radius if on_side else inside[0]
+    z = rng.uniform(-half, half) if on_side else half * rng.choice([-1.0, 1.0])
+    start = np.array([out * np.cos(angles[0]), out * np.sin(angles[0]), z])
+    aim = np.array([inside[1] * np.cos(angles[1]), inside[1] * np.sin(angles[1]), rng.uniform(-half, half)])
+    axis = (aim - start) / np.linalg.norm(aim - start)
+    first = np.cross(axis, [1.0, 0.0, 0.0] if abs(axis[0]) < 0.9 else [0.0, 1.0, 0.0])
+    first /= np.linalg.norm(first)
+    turned = start + points @ np.array([first, np.cross(axis, first), axis])
+    return turned[np.max(np.abs(turned), axis=1) < WORLD_NM]
+
+
+def stopping():
+    print("\nFactor from the models alone to ICRU 90 / isodose stopping power (S in keV/um)")
+    for name in ("p", "He4", "C12", "O16"):
+        energies = (0.01, 0.05, 0.1, 0.3, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0, 400.0)
+        spectra = [ion_spectra(species(name), energy) for energy in energies]
+        cells = (
+            f"{e:g}: {s.scale:.3f} ({s.stopping_ev_nm:.4g})" for e, s in zip(energies, spectra, strict=True)
+        )
+        print(f"{name:4s}", "  ".join(cells))
+
+
+def fibre(tracks):
+    print("\nIons of 1 MeV/u through a fibre: targets hit per ion, conditional F2 F4 F5 F7, against option 4")
+    for name, share in (("p", 1.0), ("He4", 0.5), ("C12", 0.2)):
+        segment, rng = Segment(name, 1.0, path_nm=250.0, slowing=False), np.random.default_rng(1)
+        counts, number = np.zeros(512), max(1, int(share * tracks))
+        for track in range(number):
+            points = ionisation_points(segment, seed=5, track=track)
+            for turn in range(4):
+                counts += random_cylinder_sizes(through_the_fibre(points, rng), FIBRE, track=4 * track + turn)
+        above = np.cumsum(counts[::-1])[::-1]
+        got = [above[1] / (4 * number), *(above[k] / above[1] for k in (2, 4, 5, 7))]
+        cells = (f"{a:.4g} ({a / b - 1.0:+.1%})" for a, b in zip(got, TOPAS[name], strict=True))
+        print(f"{name:4s}", "  ".join(cells))
+
+
+def single_cylinders(path, tracks):
+    if not path.exists():
+        print(f"\nSingle cylinders: no {path}")
+        return
+    print(
+        "\nCylinder across the beam at impact parameter b: mean size, F1, F2; reference (Geant4-DNA option 2)"
+    )
+    reference = np.load(path)
+    sizes, found = np.arange(400), np.empty((CANDIDATE_CELLS, 2), np.int64)
+    cases = (("p_seg_0.5", "p", 0.5), ("p_seg_2", "p", 2.0), ("p_seg_10", "p", 10.0), ("c_seg_5", "C12", 5.0))
+    for key, name, energy in cases:
+        length = float(reference[f"{key}/events"][0, 4])
+        number = max(1, tracks // (10 if name == "C12" else 2))
+        rng = np.random.default_rng(2)
+        counts = np.zeros((4, 400))
+        for track in range(number):
+            points = ionisation_points(Segment(name, energy, path_nm=length, slowing=False), track=track)
+            cells = sort_into_cells(points, math.hypot(DIAMETER_NM, HEIGHT_NM))
+            for z in np.arange(50.0, length - 49.0, 10.0):
+                a = 2.0 * np.pi * rng.random()
+                axis = (np.cos(a), np.sin(a), 0.0)
+                for row, b in enumerate((0.0, 1.0, 2.0, 3.0)):
+                    place = (-b * np.sin(a), b * np.cos(a), z)
+                    size = points_in_cylinder(cells, *place, axis, 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM, found)
+                    counts[row, min(size, 399)] += 1.0
+        for row, b in enumerate((0, 1, 2, 3)):
+            ours = counts[row] / counts[row].sum()
+            theirs = reference[f"{key}/hist_cluster"][row] / reference[f"{key}/hist_cluster"][row].sum()
+            cells = (f"{p @ sizes:.4f} {p[1:].sum():.4f} {p[2:].sum():.4f}" for p in (ours, theirs))
+            print(f"{key:10s} b={b} nm  ", "   reference ".join(cells))
+
+
+def over_energy(tracks):
+    print("\nF_k per 100 keV of energy loss over energy: a kink would show in the last column (bend of F2)")
+    energies = np.geomspace(0.2, 5.0, 15)
+    for name, share in (("p", 2.0), ("C12", 0.05)):
+        rows = []
+        for energy in energies:
+            segment = Segment(name, float(energy), slowing=False)
+            sizes = shell_clusters(segment, max(1, int(share * tracks / 32)), 32)
+            standard = ion_spectra(species(name), float(energy)).stopping_ev_nm
+            rows.append([sizes.cluster_frequency(k).value / standard * 1e5 for k in (1, 2, 4, 7)])
+        table = np.array(rows)
+        bend = np.concatenate([[0.0], table[1:-1, 1] / np.sqrt(table[2:, 1] * table[:-2, 1]) - 1.0, [0.0]])
+        for energy, row, b in zip(energies, table, bend, strict=True):
+            print(f"{name:4s} {energy:7.3f} MeV/u", "  ".join(f"{v:8.3f}" for v in row), f"  {b:+.2%}")
+
+
+def speeds():
+    print("\nSpeeds (processor time of one core)")
+    for name in ("p", "He4", "C12"):
+        begun = time.process_time()
+        ion_tables.__wrapped__(name)
+        print(f"tables of {name}: {time.process_time() - begun:.2f} s")
+    for name, energy, tracks in (("p", 1.0, 200), ("C12", 1.0, 20), ("C12", 100.0, 200)):
+        segment = Segment(name, energy)
+        shell_clusters(segment, 1, 2)
+        events = np.mean([ion_track(segment, track=n).count[0] for n in range(min(tracks, 40))])
+        begun = time.process_time()
+        shell_clusters(segment, tracks // 4, 4)
+        seconds = (time.process_time() - begun) / tracks
+        rate = events / seconds / 1e6
+        print(f"{name} {energy:g} MeV/u, 1 um: {1e3 * seconds:.2f} ms a track, {rate:.2f} M events/s")
+    segment = Segment("C12", 1.0)
+    points = [ionisation_points(segment, track=n) + np.array([0.0, 0.0, 2e3 * n]) for n in range(34)]
+    uniform = np.random.default_rng(3).uniform(0.0, 600.0, (1_000_000, 3))
+    for label, cloud in (
+        ("carbon tracks", np.concatenate(points)),
+        ("uniform points", uniform),
+        ("uniform points", uniform[:100_000]),
+    ):
+        sphere_clusters(cloud[:1000], 1.5)
+        begun = time.process_time()
+        sphere_clusters(cloud, 1.5)
+        seconds = time.process_time() - begun
+        print(f"associated volumes, {len(cloud):8d} {label}: {len(cloud) / seconds / 1e6:.2f} M points/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tracks", type=int, default=2000)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
+    arguments = parser.parse_args()
+    stopping()
+    fibre(arguments.tracks)
+    single_cylinders(
+        arguments.shared / "reference" / "track" / "geant4dna_option2_like.npz", arguments.tracks // 4
+    )
+    over_energy(arguments.tracks)
+    speeds()
+
+
+if __name__ == "__main__":
+    main()
