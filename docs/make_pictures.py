@@ -10,12 +10,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import isodose
+from isodose.biology.biological_dose import compute_biological_dose
+from isodose.biology.models import model
+from isodose.biology.tissue import TissueMap, tissue
 from isodose.dose.quantity import Quantity
 from isodose.evaluate.normalisation import normalised
 from isodose.patient.grid import Grid
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
+from isodose.plan.beam_frame import beam_axes
 from isodose.plan.plan import Beam, Layer, Plan, Spots
+from isodose.report.focus import point_of_interest_mm
+from isodose.report.rbe_models import rbe_models_figure
 
 KEPT = ("dose", "dvh", "profiles")
 PICTURES = Path(__file__).parent / "pictures"
@@ -35,6 +41,7 @@ def main() -> None:
     """Make every picture."""
     demo()
     carbon_in_water()
+    pencil_beam()
 
 
 def carbon_in_water() -> None:
@@ -70,11 +77,37 @@ def carbon_in_water() -> None:
     figure.savefig(PICTURES / "carbon.png", dpi=130)
 
 
+def pencil_beam() -> None:
+    """Pencil beam and Monte Carlo of the demo's plan, and two RBE models on it."""
+    patient = isodose.builtin_patient("head", spacing_mm=3.0)
+    plan = isodose.simple_plan(patient, "PTV", "carbon", gantry_angles=(90.0,), prescription_gy=2.0)
+    reference = isodose.compute_dose(patient, plan, histories=1_500_000)
+    mkm, lem = (
+        compute_biological_dose(patient, plan, model(name), TissueMap(tissue("chordoma")))
+        for name in ("mkm", "lem1")
+    )
+    point = point_of_interest_mm(patient, plan, mkm)
+    weighted = {"mkm": mkm.volume(Quantity.RBE_DOSE), "lem1": lem.volume(Quantity.RBE_DOSE)}
+    targets = {name: patient.structures[name] for name in ("GTV", "CTV", "PTV", "Brainstem")}
+    figure = rbe_models_figure(mkm.volume(), weighted, targets, plan.beams[0], point, patient.position)
+    figure.savefig(PICTURES / "rbe_models.png", dpi=130)
+    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    axis = figure.subplots()
+    for dose, label, colour in ((reference, "Monte Carlo", "#9aa5b1"), (mkm, "pencil beam", "#1f4e9e")):
+        along = np.arange(-90.0, 90.0, 0.5)
+        places = point + along[:, None] * beam_axes(plan.beams[0], patient.position)[2]
+        axis.plot(along, dose.volume().sample(places), label=label, color=colour)
+    axis.set(xlabel="Along the beam, from the middle of the target / mm", ylabel="Dose / Gy", ylim=(0, None))
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
+    figure.savefig(PICTURES / "pencil_beam.png", dpi=130)
+
+
 def demo() -> None:
     """Compute the demo's plan with its own settings and keep some of the report's figures."""
     patient = isodose.builtin_patient("head", spacing_mm=3.0)
     plan = isodose.simple_plan(patient, "PTV", "carbon", gantry_angles=(90.0, 270.0), prescription_gy=2.0)
-    dose = isodose.compute_dose(patient, plan, ["letd"], histories=1_000_000)
+    dose = isodose.compute_dose(patient, plan, ["letd"], engine="pencilbeam")
     plan, dose = normalised(plan, dose, patient.structure("PTV"), 2.0)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

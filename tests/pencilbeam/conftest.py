@@ -23,9 +23,9 @@ SpotPlan = Callable[..., Plan]
 def kernel(energy: float, gaussians: int) -> PencilKernel:
     """A broad peak, cores that widen with the depth, and a halo; as wide as protons are, but for the peak."""
     reach = 0.022 * energy**1.77
-    depth = np.arange(0.0, 1.3 * reach, 0.2)
-    peak = 20.0 * np.exp(-0.5 * ((depth - reach) / 2.0) ** 2)
-    dose = (6.0 + 2.0 * depth / reach) / (1.0 + np.exp((depth - reach) / 1.0)) + peak
+    depth = np.arange(0.0, 1.2 * reach + 12.0, 0.2)
+    peak = 20.0 * np.exp(-0.5 * ((depth - reach) / 4.0) ** 2)
+    dose = (6.0 + 2.0 * depth / reach) / (1.0 + np.exp((depth - reach) / 2.0)) + peak
     core = 0.1 + 0.022 * reach * (np.minimum(depth / reach, 1.1)) ** 1.5
     sigma = np.stack([core, 1.0 + 2.5 * core, 4.0 + 4.0 * core], axis=1)[:, :gaussians]
     weight = np.tile(np.array(WEIGHTS[:gaussians]) / sum(WEIGHTS[:gaussians]), (depth.size, 1))

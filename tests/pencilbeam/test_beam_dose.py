@@ -68,9 +68,8 @@ def test_linear_in_the_particles(view, engine, mixed, inside) -> None:
 
 def test_the_plan_s_own_particles_by_default(view, engine, mixed, inside) -> None:
     given = [layer.spots.particles for layer in view.beam.layers]
-    np.testing.assert_array_equal(
-        dose_of(view, engine, mixed, inside), dose_of(view, engine, mixed, inside, given)
-    )
+    one, two = dose_of(view, engine, mixed, inside), dose_of(view, engine, mixed, inside, given)
+    np.testing.assert_allclose(two, one, atol=1e-6 * one.max())
     # Energies are sorted inside, particles are by layer of the beam.
     only = [np.zeros(3), np.full(3, 1e6), np.zeros(3)]
     deep, shallow = dose_of(view, engine, mixed, inside, only), dose_of(view, engine, mixed, inside, only[1:] + only[:1])
@@ -79,9 +78,9 @@ def test_the_plan_s_own_particles_by_default(view, engine, mixed, inside) -> Non
 
 
 def test_threads_do_not_change_anything(view, engine, mixed, inside) -> None:
-    np.testing.assert_array_equal(
-        dose_of(view, engine, mixed, inside), dose_of(view, engine, mixed, inside, threads=2)
-    )
+    one, two = (dose_of(view, engine, mixed, inside, threads=n) for n in (1, 2))
+    # The last bit may differ, as loops are vectorised or not by how arrays lie in the memory.
+    np.testing.assert_allclose(two, one, atol=1e-6 * one.max())
 
 
 def test_masked_voxels_stay_empty(view, engine, mixed, inside) -> None:

@@ -1,5 +1,9 @@
 """The kernel against the sum that it stands for: a Gaussian for every ray, layer and Gaussian of the base data."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy.special import ive
@@ -13,11 +17,21 @@ SPOTS = ((-6.0, 2.0, 1e6), (5.0, -4.0, 2e6), (1.0, 7.0, 5e5))
 
 
 @pytest.fixture(scope="module")
-def view(toy, mixed, spot_plan) -> BeamView:
+def view_at(toy, mixed, spot_plan) -> Callable[[float], BeamView]:
     engine = PencilBeam(machine=toy, threads=1)
     beam = spot_plan(60.0, 80.0, spots=SPOTS, gantry=20.0).beams[0]
     resolution = engine.resolution(beam, toy, mixed.grid)
-    return view_beam(beam, toy, engine.anatomy(mixed), resolution, (None,), 1)
+
+    @cache
+    def made(ratio: float) -> BeamView:
+        return view_beam(beam, toy, engine.anatomy(mixed), replace(resolution, ratio=ratio), (None,), 1)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def view(view_at) -> BeamView:
+    return view_at(1.25)
 
 
 def dose_of(view: BeamView, fluence: np.ndarray, begin: int = 0, end: int | None = None) -> np.ndarray:
@@ -55,16 +69,19 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
     return out * 1.602177e-8 / (cells[0] * cells[1])
 
 
+@pytest.mark.parametrize(("ratio", "error"), [(1.25, 0.04), (1.1, 0.005)])
 @pytest.mark.parametrize("part", [0.15, 0.5, 0.8])
-def test_every_plane_is_the_sum_of_its_gaussians(view: BeamView, part: float) -> None:
+def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: float, error: float) -> None:
+    """Two rungs stand for the widths between them, which tells most where rays beside each other differ."""
+    view = view_at(ratio)
     fluence = view.fluence()
     plane = int(part * view.fan.planes)
-    found = dose_of(view, fluence, plane, plane + 1)[:, plane].astype(float)
+    found = dose_of(view, fluence)
+    highest = found.max(axis=(1, 2, 3))
     expected = summed(view, fluence, plane)
-    assert expected[0].max() > 0.0
-    # Two rungs whose total variances differ by a quarter stand for any width between: 1.2 % of the height at most.
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=0.012 * other.max())
+    for one, other, most in zip(found[:, plane].astype(float), expected, highest, strict=True):
+        assert other.max() > 0.05 * most
+        np.testing.assert_allclose(one, other, atol=error * most)
         assert one.sum() == pytest.approx(other.sum(), rel=2e-3)
 
 
@@ -78,7 +95,8 @@ def test_planes_do_not_depend_on_how_they_are_shared_out(view: BeamView) -> None
     whole = dose_of(view, fluence)
     middle = view.fan.planes // 2
     parts = dose_of(view, fluence, 0, middle) + dose_of(view, fluence, middle)
-    np.testing.assert_array_equal(whole, parts)
+    # The last bit may differ, as loops are vectorised or not by how arrays lie in the memory.
+    np.testing.assert_allclose(whole, parts, atol=1e-6 * whole.max())
 
 
 def test_adjoint(view: BeamView) -> None:

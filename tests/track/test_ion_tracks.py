@@ -120,7 +120,7 @@ def test_paths_are_those_flown():
 
 def test_secondaries_leave_at_the_angle_of_a_binary_collision():
     rest, energy, limit = 510_998.95, 5_000.0, 21_900.0
-    ion, stack, stream = np.zeros(9), new_stack(), np.zeros(1, np.uint64)
+    ion, stack, stream = np.zeros(9), new_stack(512), np.zeros(1, np.uint64)
     ion[3:6] = 0.6, 0.0, 0.8
     for _ in range(50):
         eject(ion, energy, limit, stack, stream)

@@ -38,6 +38,7 @@ app.command(
         "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --spacing 2 --quantity letd`\n\n"
         "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --rbe mkm --rbe lem1`\n\n"
         "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --log records/ --out delivered`\n\n"
+        "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --spot-size 0.9 --spot-size 1.1`\n\n"
         "`isodose dose ct_folder/ plans/ --engine pencilbeam --out all` (a folder of plans)\n\n"
         "`isodose dose runs.csv --engine pencilbeam --out all` (a table with columns patient, plan)\n\n"
         "`isodose dose ct_folder/ plan.dcm --uncertainty 1 --out run1 --resume`"

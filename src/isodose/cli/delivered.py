@@ -1,4 +1,4 @@
-"""``isodose dose --log``: every fraction as it was delivered."""
+"""``isodose dose --log`` and ``--spot-size``: the plan as it was, or might be, delivered."""
 
 from __future__ import annotations
 
@@ -22,13 +22,8 @@ def compute_delivered(
 ) -> tuple[Dose, Section]:
     """Mean dose of the fractions of a log, and how they and the plan differ."""
     from isodose.evaluate.as_delivered import accumulated
-    from isodose.evaluate.dvh import dvh
-    from isodose.evaluate.dvh_bands import dvh_band
-    from isodose.patient.structure import Role
     from isodose.plan.treatment_log_delivered import delivered_plans
     from isodose.plan.treatment_log_load import load_treatment_log
-    from isodose.report.dvh_bands import dvh_band_figure, dvh_spread_table
-    from isodose.report.figures import Picture
 
     treatment = load_treatment_log(log, plan, machine)
     plans = delivered_plans(plan, treatment)
@@ -37,6 +32,50 @@ def compute_delivered(
     for i, delivered in enumerate(plans):
         console.print(f"fraction {treatment.fractions[i].number}, {i + 1} of {len(plans)}")
         doses.append(run.compute(console, folder, patient, delivered))
+    label = f"{len(doses)} fraction{'s' if len(doses) > 1 else ''}"
+    caption = "Every fraction from the spots that its log measured: lines are the plan, bands the fractions."
+    section = _bands("delivered", "As delivered", caption, label, patient, plan, planned, doses)
+    return accumulated(doses), section
+
+
+def compare_spot_sizes(
+    run: Run,
+    factors: tuple[float, ...],
+    planned: Dose,
+    console: Console,
+    folder: Path,
+    patient: Patient,
+    plan: Plan,
+    machine: Machine | None,
+) -> Section:
+    """Dose with spots wider or narrower by factors, beside the planned one."""
+    from isodose.plan.spot_size import with_spot_size
+
+    doses = []
+    for factor in factors:
+        console.print(f"spots {factor:g} times as wide")
+        doses.append(run.compute(console, folder, patient, with_spot_size(plan, factor, machine)))
+    label = "spot size " + ", ".join(f"{100 * (f - 1):+.3g} %" for f in factors)
+    caption = "The plan with spots of other sizes: lines are the plan, bands the other sizes."
+    return _bands("spot_sizes", "Spot size", caption, label, patient, plan, planned, doses)
+
+
+def _bands(
+    key: str,
+    title: str,
+    caption: str,
+    label: str,
+    patient: Patient,
+    plan: Plan,
+    planned: Dose,
+    doses: list[Dose],
+) -> Section:
+    from isodose.evaluate.dvh import dvh
+    from isodose.evaluate.dvh_bands import dvh_band
+    from isodose.patient.structure import Role
+    from isodose.report.dvh_bands import dvh_band_figure, dvh_spread_table
+    from isodose.report.figures import Picture
+
     shown = {
         name: structure
         for name, structure in patient.structures.items()
@@ -45,11 +84,5 @@ def compute_delivered(
     histograms = {name: [dvh(d.volume(), structure) for d in doses] for name, structure in shown.items()}
     as_planned = {name: dvh(planned.volume(), structure) for name, structure in shown.items()}
     bands = {name: dvh_band(several) for name, several in histograms.items()}
-    label = f"{len(doses)} fraction{'s' if len(doses) > 1 else ''}"
-    picture = Picture(
-        "delivered",
-        dvh_band_figure(bands, shown, as_planned, plan.prescription_gy, label),
-        "As delivered",
-        "Every fraction from the spots that its log measured: lines are the plan, bands the fractions.",
-    )
-    return accumulated(doses), (picture, dvh_spread_table(histograms, planned=as_planned))
+    figure = dvh_band_figure(bands, shown, as_planned, plan.prescription_gy, label)
+    return Picture(key, figure, title, caption), dvh_spread_table(histograms, planned=as_planned)

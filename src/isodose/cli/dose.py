@@ -73,6 +73,12 @@ def dose(
             help="Treatment log (CSV, YAML, DICOM record, or a folder): computes what was delivered."
         ),
     ] = None,
+    spot_size: Annotated[
+        list[float],
+        typer.Option(
+            help="Also compute with spots so many times as wide, such as 0.9 and 1.1: adds DVH bands."
+        ),
+    ] = [],  # noqa: B006
     histories: Histories = None,
     uncertainty: Annotated[
         float | None, typer.Option(help="Stop at this mean uncertainty above half of the maximum, percent.")
@@ -110,7 +116,15 @@ def dose(
         "resume": resume or None,
     }
     request = Request(
-        machine, engine, tuple(quantity), tuple(rbe), tissues, log, settings, tuple(f.value for f in format)
+        machine,
+        engine,
+        tuple(quantity),
+        tuple(rbe),
+        tissues,
+        log,
+        tuple(spot_size),
+        settings,
+        tuple(f.value for f in format),
     )
     folder = result_folder(out, "dose")
     console = Console(highlight=False, soft_wrap=True)
@@ -133,7 +147,7 @@ class Request:
     ----------
     machine
         Name or YAML file, None for the plan's.
-    engine, quantities, rbe, tissues, log, settings, formats
+    engine, quantities, rbe, tissues, log, spot_sizes, settings, formats
         As on the command line.
     """
 
@@ -143,6 +157,7 @@ class Request:
     rbe: tuple[str, ...]
     tissues: Path | None
     log: Path | None
+    spot_sizes: tuple[float, ...]
     settings: dict[str, Any]
     formats: tuple[str, ...]
 
@@ -185,6 +200,11 @@ def compute_one(request: Request, patient: str, plan: Path, folder: Path, consol
             from isodose.cli.rbe_comparison import compare_rbe_models
 
             sections.append(compare_rbe_models(run, request.rbe, result, console, folder, person, what))
+        if request.spot_sizes:
+            from isodose.cli.delivered import compare_spot_sizes
+
+            sizes = request.spot_sizes
+            sections.append(compare_spot_sizes(run, sizes, result, console, folder, person, what, chosen))
         uid = what.metadata.get("sop_instance_uid", "")
         page = run.write(folder, person, what, result, uid, sections)
     goes_on = (

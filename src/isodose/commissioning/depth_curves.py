@@ -13,6 +13,9 @@ _NEGLIGIBLE = 2e-3
 """From where less than this part of the highest dose is left, LETd is held."""
 _FINE = 0.003
 """Parts of the range closer than this are read as points, others as means over their neighbourhood."""
+_LETD_WINDOW, _LETD_WINDOW_NEAR = 0.02, 0.25
+"""LETd is a mean over so much of the range to either side, near its end of this part of what is left:
+rare recoils make it noisy where it changes little."""
 _RANGE_POINTS = 8000
 
 
@@ -48,21 +51,24 @@ class DepthCurves:
         parts
             Ascending, ``(n,)``.
         """
-        half = 0.5 * self.range_mm * np.gradient(parts) * (np.gradient(parts) > _FINE)
-        depths = parts * self.range_mm
-        low, high = np.maximum(depths - half, 0.0), np.minimum(depths + half, self.end_mm)
-        wide = high > low
-        length = np.where(wide, high - low, 1.0)
-
-        def value(total: CubicSpline) -> NDArray[np.float64]:
-            mean = (total(high) - total(low)) / length
-            point = total(np.minimum(depths, self.end_mm), 1)
-            return np.asarray(np.maximum(np.where(wide, mean, point), 0.0))
-
-        dose = value(self._dose)
+        gap = np.gradient(parts)
+        dose = self._read(self._dose, parts, 0.5 * gap * (gap > _FINE))
+        window = np.minimum(_LETD_WINDOW, _LETD_WINDOW_NEAR * np.abs(1.0 - parts))
+        letd = self._read(self._weighted, parts, window) / np.maximum(
+            self._read(self._dose, parts, window), _NEGLIGIBLE * dose.max()
+        )
         behind = np.flatnonzero(dose[np.argmax(dose) :] < _NEGLIGIBLE * dose.max())
         end = int(np.argmax(dose) + behind[0]) if behind.size else dose.size
-        letd = value(self._weighted)
-        letd[:end] /= dose[:end]
         letd[end:] = letd[end - 1]
         return dose, letd
+
+    def _read(
+        self, total: CubicSpline, parts: NDArray[np.float64], half: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Means over windows of a half width in parts of the range; points where that is 0."""
+        centre = np.minimum(parts * self.range_mm, self.end_mm)
+        # At the surface the window is as short as the depth, so that its middle stays where it is.
+        half = np.minimum(half * self.range_mm, np.minimum(centre, self.end_mm - centre))
+        wide = half > 1e-9 * self.range_mm
+        mean = (total(centre + half) - total(centre - half)) / np.where(wide, 2.0 * half, 1.0)
+        return np.asarray(np.maximum(np.where(wide, mean, total(centre, 1)), 0.0))

@@ -40,9 +40,11 @@ _NODES = np.concatenate(
 _SEARCH = {3: ([1.0, 3.0, 10.0], [0.9, 0.08, 0.02]), 2: ([1.0, 6.0], [0.92, 0.08]), 1: ([1.0], [1.0])}
 _BEGIN = 0.9
 """Part of the range at which the first profile is fitted: the core is wide there, and the halo strong."""
-_FREE, _BOUND, _FIXED = 0.3, 0.1, 1e-3
-"""Expected departure of the logarithms of widths and weights: from the depth beside, in the first round of
-fits; from the smooth course over energy, in the second; of a core too narrow to be measured."""
+_FREE, _BOUND, _FIXED = 2.0, 0.05, 1e-3
+"""Expected departure of the logarithms of widths and weights: from the depth beside, times the root of the
+step in ranges, in the first round of fits; from the smooth course over energy, in the second; of a core too
+narrow to be measured."""
+_SMALLEST_STEP = 0.005
 _MEASURABLE_MM = 0.35
 """Standard deviation that a core must have to be seen through a spot."""
 
@@ -95,7 +97,8 @@ def _each(
         last = middle
         for i in way:
             start = fits[last].with_first(fits[last].sigma_mm[0] * core[i] / core[last])
-            fits[i] = _fitted(profiles[i], start, _FREE)
+            step = max(abs(float(nodes[i] - nodes[last])), _SMALLEST_STEP)
+            fits[i] = _fitted(profiles[i], start, _FREE * np.sqrt(step))
             last = i
     return fits
 

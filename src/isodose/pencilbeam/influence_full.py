@@ -11,16 +11,11 @@ from isodose.pencilbeam.fan_sampling import cubic_weights
 from isodose.pencilbeam.gaussian_taps import gaussian_taps
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
-from isodose.pencilbeam.spot_patch import COARSE_CELLS, Lattice, edge_of, empty_patch, fill_patch, middle_cell, room_for
-from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource, layer_source
+from isodose.pencilbeam.spot_lattice import COARSE_CELLS, FAINT, empty_patch, middle_cell, spot_lattice
+from isodose.pencilbeam.spot_patch import fill_patch
+from isodose.pencilbeam.spot_source import LayerSource, layer_source
+from isodose.pencilbeam.spot_terms import room_for
 from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray
-
-_FAINT = 1e-4
-"""A spot ends where its dose falls below this part of its largest."""
-_SPARE_CELLS = 3
-"""Room around what is kept, for interpolation and for shapes that are not round."""
-_FINE_RADII = 3.3
-"""Radius of the fine lattice in standard deviations of its widest Gaussian, spot included."""
 
 
 def add_full(
@@ -88,30 +83,6 @@ def _add_layer(
     store.run(fill, columns_of, x.size, threads)
 
 
-def spot_lattice(view: BeamView, source: LayerSource, sigma: NDArray[np.float64], kept: float) -> Lattice:
-    """Lattices that hold the spots of a layer, by the mean of its rays."""
-    fan = view.fan
-    scale = np.stack(fan.magnification(fan.plane_mm), axis=1)
-    cell = fan.spacing_mm * scale
-    amount = source.given[:, :, AMOUNT].sum(axis=(2, 3), dtype=np.float64)
-    moment = source.given[:, :, MOMENT].sum(axis=(2, 3), dtype=np.float64)
-    width = np.divide(moment, amount, out=np.zeros_like(amount), where=amount > 0.0)
-    in_map = np.repeat(sigma, source.gaussians, axis=0)
-    variance = width[:, :, None] + (in_map[None] * scale[:, None]) ** 2
-    total = amount.sum(axis=1)
-    counts = amount > 1e-3 * total[:, None]
-    counts &= (total > _FAINT * total.max())[:, None]
-    is_fine = (variance / cell[:, None] ** 2).min(axis=2) < (2.0 * COARSE_CELLS) ** 2
-    term = np.stack([amount, np.maximum(np.sqrt(variance.prod(axis=2)), 1e-3)], axis=2)
-    reach = max(np.sqrt(2.0 * edge_of(term[p], kept)[0]) / cell[p].min() for p in np.flatnonzero(counts.any(axis=1)))
-    half_reach = int(np.ceil(0.5 * reach)) + _SPARE_CELLS
-    narrow = np.sqrt((variance / cell[:, None] ** 2).max(axis=2))[counts & is_fine]
-    half_fine = int(np.ceil(0.5 * _FINE_RADII * float(narrow.max(initial=0.0)))) + _SPARE_CELLS
-    if half_reach <= half_fine + 2 or not np.any(counts & ~is_fine):
-        return Lattice(fan.first_mm, fan.spacing_mm, cell, half_reach, 0)
-    return Lattice(fan.first_mm, fan.spacing_mm, cell, half_fine, half_reach)
-
-
 def _box(wanted: NDArray[np.float32]) -> tuple[int, int, int, int]:
     """Rows (z and y) between which any voxel is wanted."""
     used = (wanted > 0.0).any(axis=2)
@@ -130,7 +101,7 @@ def _fill(
     for spot in range(begin, end):
         place = np.array((x[spot], y[spot]))
         reached = fill_patch(
-            given, gaussians, sigma, lattice, taps, x[spot], y[spot], kept, _FAINT, patch, room
+            given, gaussians, sigma, lattice, taps, x[spot], y[spot], kept, FAINT, patch, room
         )
         for plane in range(reached):  # a voxel lies between two planes
             following = patch.radius[plane + 1] if plane + 1 < given.shape[0] else np.float32(0.0)

@@ -15,9 +15,8 @@ from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
 from isodose.pencilbeam.threads import over_chunks
 
-AMOUNT, MOMENT = 0, 1
-"""What a ray gives: dose, and dose times variance beyond the fluence map's; then both for the product of the dose and
-each channel."""
+AMOUNT, MOMENT, FIRST_PRODUCT = 0, 1, 2
+"""What a ray gives: dose, dose times variance beyond the fluence map's, and products of dose and channels."""
 
 
 class LayerSource(NamedTuple):
@@ -26,7 +25,7 @@ class LayerSource(NamedTuple):
     Parameters
     ----------
     given
-        float32 ``(planes, terms, 2 (1 + channels), nv, nu)`` on all rays of the fan; 0 where no particle passes.
+        float32 ``(planes, terms, 2 + channels, nv, nu)`` on all rays of the fan; 0 where no particle passes.
     columns
         Columns of the view that are this layer's components, int64 ``(components,)``.
     gaussians
@@ -42,7 +41,7 @@ def layer_source(view: BeamView, layer: int, threads: int) -> LayerSource:
     """Compute what the rays of a layer of the beam give."""
     arrays = view.superposition
     columns = np.flatnonzero(np.array(view.order) == layer)
-    gaussians, kinds = arrays.table.shape[2], 2 * (1 + arrays.table.shape[3] - FIRST_CHANNEL)
+    gaussians, kinds = arrays.table.shape[2], FIRST_PRODUCT + arrays.table.shape[3] - FIRST_CHANNEL
     shape = (view.fan.planes, columns.size * gaussians, kinds, *view.fan.shape)
     given = np.zeros(shape, dtype=np.float32)
     part = np.array(view.part, dtype=np.float32)
@@ -81,6 +80,4 @@ def _give(view, columns, part, given, begin, end):  # type: ignore[no-untyped-de
                     given[plane, term, MOMENT, v, u] = amount * width
                     for c in range(channels):
                         low, high = a[FIRST_CHANNEL + c], b[FIRST_CHANNEL + c]
-                        product = amount * (low + share * (high - low))
-                        given[plane, term, 2 + 2 * c, v, u] = product
-                        given[plane, term, 3 + 2 * c, v, u] = product * width
+                        given[plane, term, FIRST_PRODUCT + c, v, u] = amount * (low + share * (high - low))

@@ -12,7 +12,7 @@ from isodose.commissioning.spot_comparison import Figure as Number
 from isodose.commissioning.validation import RANGE_TOLERANCE, RANGE_TOLERANCE_MM, EnergyFigures, Validation
 from isodose.report.colours import BEAM_COLOURS, FAINT, INK
 from isodose.report.curves import style
-from isodose.report.machine_curves import EnergyColours
+from isodose.report.machine_curves import EnergyColours, logarithmic
 from isodose.report.tables import Table
 
 _ROWS = 13
@@ -50,7 +50,7 @@ def depth_comparison(spots: Sequence[SpotComparison]) -> Figure:
             )
     style(dose, "", "Depth dose / (MeV cm²/g)", "Line: pencil beam; points: Monte Carlo")
     style(letd, "", "LETd / (keV/µm)")
-    letd.set_yscale("log")
+    logarithmic(letd)
     style(away, "Depth in water / mm", "Difference / % of the peak")
     dose.set_ylim(bottom=0.0)
     dose.legend(frameon=False, fontsize=8.5)

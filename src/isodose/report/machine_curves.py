@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from isodose.machine.base_data import DepthSpectra, PencilKernel
@@ -24,7 +25,7 @@ _LETD_FROM = 0.002
 _CLASS_COLOURS = (*BEAM_COLOURS, INK)
 """Of as many particle classes as are drawn."""
 _DECADES = 5
-_LOWEST_MEV = 0.1
+_LOWEST_MEV = 0.5
 """Where the lowest bin of energy, which goes down to 0, is drawn from."""
 
 
@@ -54,6 +55,14 @@ class EnergyColours:
         bar.set_label("Energy / (MeV/u)", color=INK, fontsize=9)
         bar.ax.tick_params(labelsize=8, labelcolor=INK)
         bar.outline.set_visible(False)
+
+
+def logarithmic(axis: Axes) -> None:
+    """Logarithmic y axis over a decade or two, with plain numbers."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def depth_doses(kernels: Sequence[PencilKernel]) -> Figure:
@@ -118,10 +127,9 @@ def letd_by_depth(kernels: Sequence[PencilKernel]) -> Figure:
         if kernel.letd is not None:
             shown = _dosed(kernel)
             mean = (kernel.letd * kernel.weight).sum(axis=1)
-            left.plot(kernel.depth_mm[shown], mean[shown], color=colours(kernel.energy_mev_u), linewidth=1.5,
-                      label=f"{kernel.energy_mev_u:g} MeV/u")  # fmt: skip
+            left.plot(kernel.depth_mm[shown], mean[shown], color=colours(kernel.energy_mev_u), linewidth=1.5)
     style(left, "Depth in water / mm", "LETd in water / (keV/µm)", "Mean over the plane")
-    left.legend(frameon=False, fontsize=8.5)
+    colours.bar(figure, left)
     middle = kernels[len(kernels) // 2]
     if middle.letd is not None:
         shown = _dosed(middle)
@@ -136,7 +144,7 @@ def letd_by_depth(kernels: Sequence[PencilKernel]) -> Figure:
     )
     right.legend(frameon=False, fontsize=8.5)
     for axis in (left, right):
-        axis.set_yscale("log")
+        logarithmic(axis)
     return figure
 
 
@@ -152,32 +160,22 @@ def spectra_by_depth(spectra: DepthSpectra, energy_mev_u: float, parts: Sequence
     edges = np.maximum(spectra.energy_edges_mev, _LOWEST_MEV)
     widths = np.log(edges[1:] / edges[:-1])
     at = [int(np.argmin(np.abs(spectra.part - part))) for part in parts]
-    strongest = np.argsort(spectra.track_length[row, at].sum(axis=(0, 2)))[::-1][: len(_CLASS_COLOURS)]
-    top = 0.0
-    for axis, column in zip(axes, at, strict=True):
-        # Per logarithm of the energy: equal areas are equal track lengths on this axis.
-        density = spectra.track_length[row, column] / widths
-        top = max(top, float(density.max()))
-        for i, colour in zip(sorted(strongest), _CLASS_COLOURS, strict=False):
-            if density[i].any():
-                axis.stairs(density[i], edges, color=colour, linewidth=1.5, label=spectra.classes[i])
-        depth = spectra.part[column] * spectra.range_mm[row]
-        style(
-            axis,
-            "Kinetic energy of the particle / MeV",
-            "",
-            f"{depth:.0f} mm, {spectra.part[column]:.3g} of the range",
-        )
+    # Per logarithm of the energy: equal areas are equal track lengths on this axis.
+    density = spectra.track_length[row, at] / widths
+    lowest = float(density.max()) / 10.0**_DECADES
+    seen = density.max(axis=(0, 2)) > lowest
+    classes = [i for i in np.argsort(-density.sum(axis=(0, 2))) if seen[i]][: len(_CLASS_COLOURS)]
+    for axis, column, table in zip(axes, at, density, strict=True):
+        for i, colour in zip(sorted(classes), _CLASS_COLOURS, strict=False):
+            axis.stairs(table[i], edges, color=colour, linewidth=1.5, label=spectra.classes[i])
+        depth, part = spectra.part[column] * spectra.range_mm[row], spectra.part[column]
+        style(axis, "Kinetic energy of the particle / MeV", "", f"{depth:.0f} mm, {part:.3g} of the range")
         axis.set_xscale("log")
         axis.set_yscale("log")
-    axes[0].set_ylim(top / 10.0**_DECADES, 3.0 * top)
-    axes[0].set_ylabel("Track length per depth and ln E / particle", color=INK, fontsize=9.5)
-    handles = {
-        label: handle
-        for axis in axes
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False, fontsize=9)
+        axis.set_xlim(_LOWEST_MEV, 1.2 * edges[1:][(density > lowest).any(axis=(0, 1))][-1])
+    axes[0].set_ylim(lowest, 3.0 * float(density.max()))
+    axes[0].set_ylabel("Track length per depth and ln E, per particle", color=INK, fontsize=9.5)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 

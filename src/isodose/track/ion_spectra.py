@@ -4,8 +4,8 @@ Slow ions follow Rudd's formula (ionisation) and Miller and Green's (excitation)
 approximation with the dielectric response of liquid water; between 0.5 and 2 MeV/u one passes smoothly into
 the other. Hydrogen and helium change their charge state in flight; from lithium on, an effective charge
 stands for all states. The sum is scaled so that its stopping power is that of :mod:`isodose.physics.stopping`
-(ICRU Report 90 where it has tables). The models alone are 0 to 5 % off above 0.2 MeV/u; at 10 keV/u they are
-8 % low for protons, 3 % high for helium and 40 % low for carbon.
+(ICRU Report 90 where it has tables). The models alone are within 3 % of it above 0.2 MeV/u; at 10 keV/u
+they are 8 % low for protons, 3 % high for helium and 40 % low for carbon.
 """
 
 from __future__ import annotations

@@ -1,0 +1,91 @@
+"""Smoothing the database over energy: each entry borrows statistics from its neighbours.
+
+Local quadratic regression of ln(quantity) in ln(energy), with weights from the statistical uncertainties and
+a Gaussian of the distance (Cleveland, J. Am. Stat. Assoc. 74 (1979) 829, without its robust steps). It is
+linear in the data, so the uncertainty of the fit follows exactly from theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.track.database import ClusterDatabase
+from isodose.track.database_entry import QUANTITIES
+
+BANDWIDTH = 0.2
+"""Standard deviation of the weights in ln(energy): neighbours within some 20 % of the energy count."""
+
+_LEAST_POINTS = 8  # the Gaussian widens where fewer points carry weight: a quadratic needs more than three
+
+
+def smooth_over_energy(
+    energies: NDArray[np.float64], values: NDArray[np.float64], uncertainties: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fitted values and their standard uncertainties at the same energies.
+
+    Parameters
+    ----------
+    energies
+        ``[n]``, ascending.
+    values, uncertainties
+        ``[n]``; points of value or uncertainty zero have no weight, and stay as they are.
+
+    Returns
+    -------
+    tuple
+        Values and uncertainties, ``[n]`` each.
+    """
+    good = (values > 0.0) & (uncertainties > 0.0)
+    if np.count_nonzero(good) < _LEAST_POINTS:
+        return values, uncertainties
+    x, y = np.log(energies[good]), np.log(values[good])
+    sigma = uncertainties[good] / values[good]
+    smooth, error = np.empty_like(x), np.empty_like(x)
+    for i in range(x.size):
+        away = x - x[i]
+        width = max(BANDWIDTH, 0.5 * np.sort(np.abs(away))[_LEAST_POINTS - 1])
+        weights = np.exp(-0.5 * (away / width) ** 2) / sigma**2
+        terms = np.stack([np.ones_like(away), away, away**2])
+        row = np.linalg.solve((terms * weights) @ terms.T, terms * weights)[0]
+        smooth[i] = row @ y
+        error[i] = np.sqrt(row**2 @ sigma**2)
+    fitted, fitted_error = values.copy(), uncertainties.copy()
+    fitted[good] = np.exp(smooth)
+    fitted_error[good] = fitted[good] * error
+    return fitted, fitted_error
+
+
+def smooth_database(database: ClusterDatabase) -> ClusterDatabase:
+    """Smoothed database; its provenance tells so, and the residuals of the fit.
+
+    The provenance gains ``smoothed``: by ion and quantity the root mean square of the residuals in units of
+    the statistical uncertainties (about one if the fit follows the data) and the largest relative one.
+    """
+    entries, residuals = [], {}
+    for ion in database.ions:
+        energies = database.energies_mev_u(ion)
+        tables = [database.table(ion, quantity) for quantity in QUANTITIES]
+        fits = [smooth_over_energy(energies, *table) for table in tables]
+        residuals[ion] = {
+            quantity: _residuals(*table, fit[0])
+            for quantity, table, fit in zip(QUANTITIES, tables, fits, strict=True)
+        }
+        raw = sorted((e for e in database.entries if e.ion == ion), key=lambda e: e.energy_mev_u)
+        for i, entry in enumerate(raw):
+            values = np.array([fit[0][i] for fit in fits])
+            entries.append(replace(entry, values=values, uncertainties=np.array([fit[1][i] for fit in fits])))
+    return ClusterDatabase(tuple(entries), {**database.provenance, "smoothed": residuals})
+
+
+def _residuals(
+    values: NDArray[np.float64], uncertainties: NDArray[np.float64], fitted: NDArray[np.float64]
+) -> dict[str, float]:
+    good = (values > 0.0) & (uncertainties > 0.0)
+    if not np.any(good):
+        return {"rms_sigma": 0.0, "largest_relative": 0.0}
+    away = values[good] - fitted[good]
+    rms = float(np.sqrt(np.mean((away / uncertainties[good]) ** 2)))
+    return {"rms_sigma": rms, "largest_relative": float(np.max(np.abs(away / fitted[good])))}
