@@ -12,8 +12,9 @@ from isodose.patient.body import body_ct, inside_body
 from isodose.patient.hounsfield import calibration_of
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_dose import add_beam_dose, seen_by_beam
-from isodose.pencilbeam.beam_view import Anatomy, BeamView, Resolution, view_beam
+from isodose.pencilbeam.beam_view import Anatomy, BeamView, view_beam
 from isodose.pencilbeam.media import media_of
+from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 
 ITERATIONS = 40

@@ -134,12 +134,12 @@ def speeds():
     for name, energy, tracks in (("p", 1.0, 200), ("C12", 1.0, 20), ("C12", 100.0, 200)):
         segment = Segment(name, energy)
         shell_clusters(segment, 1, 2)
-        events = np.mean([ion_track(segment, track=n).count[0] for n in range(min(tracks, 40))])
+        events = np.mean([ion_track(segment, track=n).count.sum() for n in range(min(tracks, 40))])
         begun = time.process_time()
         shell_clusters(segment, tracks // 4, 4)
         seconds = (time.process_time() - begun) / tracks
         rate = events / seconds / 1e6
-        print(f"{name} {energy:g} MeV/u, 1 um: {1e3 * seconds:.2f} ms a track, {rate:.2f} M events/s")
+        print(f"{name} {energy:g} MeV/u, 1 um: {1e3 * seconds:.2f} ms a track, {rate:.2f} M interactions/s")
     segment = Segment("C12", 1.0)
     points = [ionisation_points(segment, track=n) + np.array([0.0, 0.0, 2e3 * n]) for n in range(34)]
     uniform = np.random.default_rng(3).uniform(0.0, 600.0, (1_000_000, 3))

@@ -244,9 +244,10 @@ def test_a_spot_that_is_not_split_takes_its_central_ray(box, parallel, spot_plan
     at = np.index_exp[:, 8:, :]  # behind the bone
     np.testing.assert_allclose(whole[at], free[at], atol=0.01 * free.max())
     assert np.abs(split[at] - free[at]).max() > 0.1 * free.max()
-    # In water there is nothing to split for.
-    whole_in_water = compute(box(np.zeros_like(hu)), plan, machine=parallel).values[Quantity.DOSE]
-    np.testing.assert_allclose(whole_in_water, free, atol=0.02 * free.max())
+    # In water there is nothing to split for. A discrete Gaussian of t cells squared, which here makes all of the
+    # spot, is 1 / (4 t) higher than a continuous one in two dimensions: 5 % for a spot of two cells.
+    in_water = compute(box(np.zeros_like(hu)), plan, machine=parallel).values[Quantity.DOSE]
+    np.testing.assert_allclose(free, in_water, atol=0.06 * free.max())
 
 
 def test_doses_are_not_negative_and_end_with_the_body(box, cube, spot_plan, compute) -> None:
@@ -264,7 +265,7 @@ def test_doses_are_not_negative_and_end_with_the_body(box, cube, spot_plan, comp
     assert dose.min() >= 0.0
     # The base data's lowest and highest are 2 and 8 keV/um.
     seen = dose > 1e-3 * dose.max()
-    assert 1.9 < letd[seen].min()
+    assert letd[seen].min() > 1.9
     assert letd[seen].max() < 8.4
 
 

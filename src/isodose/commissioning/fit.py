@@ -70,9 +70,10 @@ def fit_kernels(simulations: Sequence[Simulation], ion: str, gaussians: int = 3)
     parts, nodes = _DEPTHS[reach > _DEPTHS], _NODES[reach > _NODES]
     profiles = [lateral_profiles(s, nodes * c.range_mm) for s, c in zip(simulations, curves, strict=True)]
     first = [_each(p, nodes, c.range_mm, ion, gaussians) for p, c in zip(profiles, curves, strict=True)]
-    fits = _smooth_over_energy(
-        [_near(p, f) for p, f in zip(profiles, _smooth_over_energy(first), strict=True)]
-    )
+    reaches = np.array([c.range_mm for c in curves])
+    course = _smooth_over_energy(first, reaches)
+    second = [_near(p, f) for p, f in zip(profiles, course, strict=True)]
+    fits = _smooth_over_energy(second, reaches)
     shares = [_letd_shares(p, f) for p, f in zip(profiles, fits, strict=True)]
     letd_shares = np.exp(smoothed(np.log(np.array(shares))))
     ranges, doses, letds = _depth_columns(simulations, curves, parts, ion)
@@ -116,8 +117,15 @@ def _fitted(profile: LateralProfile, start: LateralFit, freedom: float) -> Later
     return fit_profile(profile, start, each)
 
 
-def _smooth_over_energy(fits: Sequence[Sequence[LateralFit]]) -> list[list[LateralFit]]:
-    parameters = smoothed(np.array([[f.parameters for f in row] for row in fits]))
+def _smooth_over_energy(
+    fits: Sequence[Sequence[LateralFit]], ranges_mm: NDArray[np.float64]
+) -> list[list[LateralFit]]:
+    parameters = np.array([[f.parameters for f in row] for row in fits])
+    # Widths are nearly in proportion to the range; what is left changes slowly.
+    scale = np.log(ranges_mm)[:, None]
+    parameters[..., 0] -= scale
+    parameters = smoothed(parameters)
+    parameters[..., 0] += scale
     return [[LateralFit.of(p) for p in row] for row in parameters]
 
 
@@ -144,10 +152,10 @@ def _depth_columns(
     csda = csda_range_mm(ion, energies)
     ranges = csda + smoothed(measured - csda)
     columns = [c.at(parts) for c in curves]
-    # Energy over range is the scale of a depth dose; what is left changes slowly.
+    # Energy over range is the scale of depth doses and of LET; what is left changes slowly.
     scale = (energies / ranges)[:, None]
     dose = scale * np.maximum(smoothed(np.array([dose for dose, _ in columns]) / scale), 0.0)
-    letd = np.exp(smoothed(np.log(np.array([letd for _, letd in columns]))))
+    letd = scale * np.exp(smoothed(np.log(np.array([letd for _, letd in columns]) / scale)))
     return ranges, dose, letd
 
 

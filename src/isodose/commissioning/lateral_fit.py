@@ -74,12 +74,17 @@ def fit_profile(profile: LateralProfile, start: LateralFit, freedom: NDArray[np.
     high = np.log(np.array([_WIDEST_MM] + [_LARGEST_RATIO] * (k - 1) + [20.0] * (k - 1)))
     begin = np.clip(start.parameters, low + 1e-6, high - 1e-6)
 
+    seen = profile.blur * profile.scale[:, None]
+
     def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         fit = LateralFit.of(x)
         excess = parts_in_bins(profile.edges_mm, fit.sigma_mm) @ fit.weight - profile.part
-        return np.concatenate([profile.blur @ excess * profile.scale, (x - begin) / freedom])
+        return np.concatenate([seen @ excess, (x - begin) / freedom])
 
-    found = least_squares(residuals, begin, bounds=(low, high), max_nfev=40)
+    def slopes(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.vstack([seen @ _slopes(profile.edges_mm, LateralFit.of(x)), np.diag(1.0 / freedom)])
+
+    found = least_squares(residuals, begin, jac=slopes, bounds=(low, high), max_nfev=40)
     return LateralFit.of(found.x)
 
 
@@ -107,3 +112,14 @@ def letd_of_gaussians(profile: LateralProfile, fit: LateralFit) -> NDArray[np.fl
 def parts_in_bins(edges_mm: NDArray[np.float64], sigma_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Part of each Gaussian in bins, both sides of 0 together, ``(n, k)``."""
     return np.asarray(np.diff(erf(edges_mm[:, None] / (np.sqrt(2.0) * sigma_mm)), axis=0))
+
+
+def _slopes(edges_mm: NDArray[np.float64], fit: LateralFit) -> NDArray[np.float64]:
+    """Derivatives of the dose in bins by `LateralFit.parameters`, ``(n, 2k - 1)``."""
+    columns = parts_in_bins(edges_mm, fit.sigma_mm)
+    x = edges_mm[:, None] / fit.sigma_mm
+    wider = -np.sqrt(2.0 / np.pi) * np.diff(x * np.exp(-0.5 * np.square(x)), axis=0) * fit.weight
+    # A ratio of widths moves all wider Gaussians; a weight takes from all others.
+    by_width = np.cumsum(wider[:, ::-1], axis=1)[:, ::-1]
+    by_weight = fit.weight * (columns - (columns @ fit.weight)[:, None])
+    return np.hstack([by_width, by_weight[:, 1:]])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from isodose.commissioning.over_energy import smoothed
 from isodose.machine.base_data import BaseData, PencilKernel
 
-_PARTS = np.concatenate([np.arange(0.0, 0.9, 0.05), np.arange(0.9, 1.011, 0.01)])
+_PARTS = np.concatenate([[0.01], np.arange(0.05, 0.9, 0.05), np.arange(0.9, 1.011, 0.01)])
 """Parts of the range at which energies are compared."""
 
 
@@ -37,18 +37,16 @@ class Smoothness:
 def smoothness(data: BaseData) -> tuple[Smoothness, ...]:
     """Smoothness of range, dose, widths, weights and LETd of base data."""
     energies, ranges = data.energies_mev_u, np.array([k.range_mm for k in data.kernels])
-    rows = [_worst("range", np.log(ranges)[:, None], energies, np.ones(1))]
+    rows = [_worst("range", ranges[:, None], energies, np.ones(1), relative=True)]
     dose = _columns(data.kernels, "dose")[..., 0]
-    shape = dose / dose.max(axis=1, keepdims=True)
-    rows.append(_worst("dose", shape, energies, _PARTS))
+    rows.append(_worst("dose", dose / dose.max(axis=1, keepdims=True), energies, _PARTS))
+    sigma, weight = _columns(data.kernels, "sigma_mm"), _columns(data.kernels, "weight")
     for g in range(data.kernels[0].gaussians):
-        rows.append(
-            _worst(f"sigma {g + 1}", np.log(_columns(data.kernels, "sigma_mm")[..., g]), energies, _PARTS)
-        )
-        rows.append(_worst(f"weight {g + 1}", _columns(data.kernels, "weight")[..., g], energies, _PARTS))
+        rows.append(_worst(f"sigma {g + 1}", sigma[..., g], energies, _PARTS, relative=True))
+        rows.append(_worst(f"weight {g + 1}", weight[..., g], energies, _PARTS))
     if all(k.letd is not None for k in data.kernels):
-        letd = (_columns(data.kernels, "letd") * _columns(data.kernels, "weight")).sum(axis=2)
-        rows.append(_worst("LETd", np.log(np.maximum(letd, 1e-9)), energies, _PARTS))
+        letd = (_columns(data.kernels, "letd") * weight).sum(axis=2)
+        rows.append(_worst("LETd", letd, energies, _PARTS, relative=True))
     return tuple(rows)
 
 
@@ -63,8 +61,12 @@ def _columns(kernels: tuple[PencilKernel, ...], name: str) -> NDArray[np.float64
 
 
 def _worst(
-    name: str, values: NDArray[np.float64], energies: NDArray[np.float64], parts: NDArray[np.float64]
+    name: str,
+    values: NDArray[np.float64],
+    energies: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    relative: bool = False,
 ) -> Smoothness:
-    departure = np.abs(values - smoothed(values))
+    departure = np.abs(values - smoothed(values)) / (np.maximum(np.abs(values), 1e-9) if relative else 1.0)
     i, j = np.unravel_index(int(np.argmax(departure)), departure.shape)
     return Smoothness(name, 100.0 * float(departure[i, j]), float(energies[i]), float(parts[j]))

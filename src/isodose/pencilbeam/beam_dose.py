@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from isodose.patient.grid import Grid
 from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.fan_sampling import add_to_voxels, seen_by_fan
+from isodose.pencilbeam.stations import Station
 from isodose.pencilbeam.superposition import active_layers, adjoint, forward
 from isodose.pencilbeam.threads import over_chunks
 
@@ -38,14 +39,10 @@ def add_beam_dose(
     particles
         Weights of the spots, the beam's own by default.
     """
-    fluence = view.fluence(particles)
-    active = active_layers(fluence)
     values = np.zeros((sums.shape[0], view.fan.planes, *view.fan.shape), dtype=np.float32)
-    over_chunks(
-        lambda begin, end: forward(view.superposition, fluence, active, values, begin, end),
-        view.fan.planes,
-        threads,
-    )
+    for station in view.stations:
+        fluence = view.fluence(station, particles)
+        _forward(view, station, fluence, values, threads)
     add_to_voxels(view.fan, values, grid, inside, sums, threads)
 
 
@@ -68,13 +65,40 @@ def seen_by_beam(
     """
     image = seen_by_fan(view.fan, volumes, grid, inside)
     ones = [np.ones(len(layer.spots)) for layer in view.beam.layers]
-    active = active_layers(view.fluence(ones))
-    chunks = [np.zeros((view.rays.size, len(view.order)), dtype=np.float32) for _ in range(threads)]
-    edges = [view.fan.planes * i // threads for i in range(threads + 1)]
+    result = [np.zeros(len(layer.spots)) for layer in view.beam.layers]
+    for station in view.stations:
+        active = active_layers(view.fluence(station, ones))
+        seen = _adjoint(view, station, image, active, threads)
+        for total, part in zip(result, view.seen_by_spots(station, seen), strict=True):
+            total += part
+    return result
+
+
+def _forward(
+    view: BeamView,
+    station: Station,
+    fluence: NDArray[np.float32],
+    values: NDArray[np.float32],
+    threads: int,
+) -> None:
+    active = active_layers(fluence)
+
+    def work(begin: int, end: int) -> None:
+        forward(view.superposition, fluence, active, values, station.begin + begin, station.begin + end)
+
+    over_chunks(work, station.end - station.begin, threads)
+
+
+def _adjoint(
+    view: BeamView, station: Station, image: NDArray[np.float32], active: NDArray[np.int32], threads: int
+) -> NDArray[np.float32]:
+    parts = [np.zeros((view.rays.size, len(view.order)), dtype=np.float32) for _ in range(threads)]
+    planes = station.end - station.begin
+    edges = [station.begin + planes * i // threads for i in range(threads + 1)]
 
     def work(begin: int, end: int) -> None:
         for i in range(begin, end):
-            adjoint(view.superposition, image, active, chunks[i], edges[i], edges[i + 1])
+            adjoint(view.superposition, image, active, parts[i], edges[i], edges[i + 1])
 
     over_chunks(work, threads, threads, pieces=1)
-    return view.seen_by_spots(np.sum(chunks, axis=0, dtype=np.float32))
+    return np.asarray(np.sum(parts, axis=0, dtype=np.float32))

@@ -17,10 +17,11 @@ from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
 from isodose.pencilbeam.layer_tables import GAIN, STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
+from isodose.pencilbeam.resolution import Resolution
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
+from isodose.pencilbeam.stations import Station, stations_of
 from isodose.pencilbeam.superposition import Superposition
-from isodose.pencilbeam.widths import Ladder, ladder, plane_offsets, smoothing
-from isodose.physics.constants import GY_PER_MEV_PER_G
+from isodose.pencilbeam.superposition_arrays import superposition_of
 from isodose.physics.materials import material
 from isodose.plan.plan import Beam, RangeShifter
 from isodose.plan.range_shifter import water_equivalent_mm
@@ -29,12 +30,8 @@ _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
 """Part of the dose that may lie outside the fan."""
 _MOST_MARGIN_MM = 80.0
-_WIDEST_MM2 = 150.0**2
-"""Variance at which the ladder of widths ends at the latest."""
 _WHOLE_SPOT_RAYS = 0.3
 """Size of the fluence map of a spot that is not split, in distances of rays."""
-_SIZES = 5
-"""Smoothing kernels are made for so many magnifications and interpolated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +71,8 @@ class BeamView:
         as pristine and scattered, has a column for each.
     part
         Of the layer's particles in each column.
-    optics
-        Spot sizes by column.
+    stations
+        Stretches of the beam, with the spot sizes of each by column.
     rays
         Flat indices of the rays that carry particles, int64 ``(rays,)``.
     superposition
@@ -86,12 +83,19 @@ class BeamView:
     fan: Fan
     order: tuple[int, ...]
     part: tuple[float, ...]
-    optics: tuple[SpotOptics, ...]
+    stations: tuple[Station, ...]
     rays: NDArray[np.int64]
     superposition: Superposition
 
-    def fluence(self, particles: list[NDArray[np.float64]] | None = None) -> NDArray[np.float32]:
-        """Particles by ray and column, float32 ``(rays, columns)``, of the beam's or other spot weights."""
+    @property
+    def optics(self) -> tuple[SpotOptics, ...]:
+        """Spots by column at the first station."""
+        return self.stations[0].optics
+
+    def fluence(
+        self, station: Station, particles: list[NDArray[np.float64]] | None = None
+    ) -> NDArray[np.float32]:
+        """Particles by ray and column at a station, of the beam's or other weights, ``(rays, columns)``."""
         result = np.zeros((self.rays.size, len(self.order)), dtype=np.float32)
         image = np.zeros(self.fan.shape, dtype=np.float32)
         for column, index in enumerate(self.order):
@@ -102,7 +106,7 @@ class BeamView:
                 spots.x_mm,
                 spots.y_mm,
                 self.part[column] * weights,
-                self.optics[column].map_sigma_mm,
+                station.optics[column].map_sigma_mm,
                 self.fan.first_mm,
                 self.fan.spacing_mm,
                 image,
@@ -110,7 +114,7 @@ class BeamView:
             result[:, column] = image.ravel()[self.rays]
         return result
 
-    def seen_by_spots(self, seen: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    def seen_by_spots(self, station: Station, seen: NDArray[np.float32]) -> list[NDArray[np.float64]]:
         """Adjoint of `fluence`: values of ``(rays, columns)`` as each spot sees them, by layer."""
         result = [np.zeros(len(layer.spots)) for layer in self.beam.layers]
         image = np.zeros(self.fan.shape, dtype=np.float32)
@@ -122,41 +126,13 @@ class BeamView:
                 spots.x_mm,
                 spots.y_mm,
                 image,
-                self.optics[column].map_sigma_mm,
+                station.optics[column].map_sigma_mm,
                 self.fan.first_mm,
                 self.fan.spacing_mm,
                 of_column,
             )
             result[index] += self.part[column] * of_column
         return result
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """How finely a beam is followed.
-
-    Parameters
-    ----------
-    ray_mm
-        Distance of rays on the isocentre plane.
-    plane_mm
-        Distance of planes.
-    voxel_mm
-        Size of the voxels of the dose.
-    ratio
-        Of neighbouring total variances on the ladder of widths.
-    split
-        Whether a spot is split over the rays that it covers; if not, all of it takes its central ray's way.
-    gaussians
-        Gaussians of the lateral profile, 1 to 3.
-    """
-
-    ray_mm: float
-    plane_mm: float
-    voxel_mm: float = 0.0
-    ratio: float = 1.25
-    split: bool = True
-    gaussians: int = 3
 
 
 def view_beam(
@@ -204,11 +180,15 @@ def view_beam(
     reach = _reach(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
     distance = machine.source_distance_mm
-    optics = tuple(spot_optics(c.component.phase_space, distance, reach, whole) for c in columns)
     before = _before(beam.range_shifter, power, tables, reach[0])
     before[:, 0] += machine.air_depth_mm(-reach[0])
+    optics = tuple(
+        spot_optics(c.component.phase_space, distance, _scattered(before[n], gain, reach[0]), whole)
+        for c, n, gain in zip(columns, tables.node, tables.table[0, :, 0, GAIN], strict=True)
+    )
     margin = _margin(kernels, before)
-    fan, rays = _rays(beam, frame, machine, order, optics, margin, reach, resolution)
+    widest = tuple(one.over((reach[1], reach[1])) for one in optics)
+    fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, resolution)
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
     stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
@@ -222,9 +202,10 @@ def view_beam(
     first, last = _used_planes(stopping, depth, tables.table.shape[0] * STEP_MM)
     fan = _cut(fan, first, last)
     depth, excess = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
-    arrays = _superposition(fan, rays, depth, excess, optics, tables, kernels, resolution)
+    stations = stations_of(fan, optics)
+    arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
     part = tuple(column.component.part for column in columns)
-    return BeamView(beam, fan, order, part, optics, rays, arrays)
+    return BeamView(beam, fan, order, part, stations, rays, arrays)
 
 
 def _reach(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
@@ -258,6 +239,12 @@ def _before(
         lever = (np.arange(steps)[::-1] + 0.5) * length + drift
         row[:] = water, growth.sum(), (growth * lever).sum(), (growth * lever**2).sum()
     return result
+
+
+def _scattered(moments: NDArray[np.float64], gain: float, start_mm: float) -> tuple[float, float, float]:
+    """Variance of what scattered before the fan's beginning, as a polynomial in the position."""
+    _, angle, mixed, place = (float(gain * m) for m in moments)
+    return place - 2.0 * mixed * start_mm + angle * start_mm**2, 2.0 * (mixed - angle * start_mm), angle
 
 
 def _margin(kernels: list[PencilKernel], before: NDArray[np.float64]) -> float:
@@ -336,70 +323,3 @@ def _cut(fan: Fan, first: int, last: int) -> Fan:
         fan.plane_spacing_mm,
         last - first,
     )
-
-
-def _superposition(
-    fan: Fan,
-    rays: NDArray[np.int64],
-    depth: NDArray[np.float32],
-    excess: NDArray[np.float32],
-    optics: tuple[SpotOptics, ...],
-    tables: LayerTables,
-    kernels: list[PencilKernel],
-    resolution: Resolution,
-) -> Superposition:
-    planes = fan.plane_mm
-    wide_u, wide_v = fan.magnification(planes)
-    # A voxel shows the mean over itself, of which the cells of the fluence map bring a part already.
-    in_voxel = max(resolution.voxel_mm**2 - fan.spacing_mm**2, 0.0) / 12.0
-    air = np.stack([o.beyond_map(planes) + in_voxel for o in optics], axis=1).astype(np.float32)
-    smallest = min(min(o.map_sigma_mm) for o in optics) ** 2 + fan.spacing_mm**2 / 12.0
-    widest = max(float(k.sigma_mm[k.dose > 1e-3 * k.dose.max()].max()) for k in kernels) ** 2
-    shallowest = min(int(depth.min() / STEP_MM), tables.table.shape[0] - 1)
-    gain = float(tables.table[shallowest:, :, :, GAIN].max())
-    widest = min(1.2 * widest + gain * max(float(excess.max()), 0.0), _WIDEST_MM2)
-    widest += float(air.max())
-    rungs = ladder(
-        smallest, widest, fan.spacing_mm * float(min(wide_u.min(), wide_v.min())), resolution.ratio
-    )
-    kernel_u, taps_u = _smoothing_on(rungs, fan.spacing_mm * wide_u)
-    kernel_v, taps_v = _smoothing_on(rungs, fan.spacing_mm * wide_v)
-    most = max(kernel_u.shape[2], kernel_v.shape[2])
-    pad = [np.pad(k, ((0, 0), (0, 0), (0, most - k.shape[2]))) for k in (kernel_u, kernel_v)]
-    v, u = np.divmod(rays, fan.shape[1])
-    area_mm2 = fan.spacing_mm**2 * wide_u * wide_v
-    return Superposition(
-        np.stack([v, u], axis=1).astype(np.int32),
-        depth,
-        excess,
-        air,
-        tables.table,
-        tables.first_layer,
-        tables.node,
-        np.ascontiguousarray(tables.table.transpose(0, 3, 2, 1)),
-        rungs.variance_mm2,
-        rungs.level,
-        rungs.lookup,
-        rungs.scale,
-        plane_offsets(rungs, fan.shape),
-        pad[0],
-        pad[1],
-        np.maximum(taps_u, taps_v),
-        (100.0 * GY_PER_MEV_PER_G / area_mm2).astype(np.float32),
-        fan.shape,
-    )
-
-
-def _smoothing_on(
-    rungs: Ladder, cell_mm: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Kernels for every plane's cell size, interpolated between a few: their variance follows linearly."""
-    inverse = 1.0 / cell_mm**2
-    nodes = np.linspace(inverse.min(), inverse.max(), _SIZES)
-    kernels, taps = smoothing(rungs, 1.0 / np.sqrt(nodes))
-    if nodes[-1] <= nodes[0] * (1.0 + 1e-9):
-        return np.repeat(kernels[:1], cell_mm.size, axis=0), taps
-    at = (inverse - nodes[0]) / (nodes[-1] - nodes[0]) * (_SIZES - 1)
-    low = np.minimum(at.astype(int), _SIZES - 2)
-    part = (at - low).astype(np.float32)[:, None, None]
-    return (1.0 - part) * kernels[low] + part * kernels[low + 1], taps

@@ -22,9 +22,10 @@ from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_dose import add_beam_dose
-from isodose.pencilbeam.beam_view import Anatomy, Resolution, view_beam
+from isodose.pencilbeam.beam_view import Anatomy, view_beam
 from isodose.pencilbeam.entrance import warn_of_entrance
 from isodose.pencilbeam.media import media_of
+from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan
 from isodose.plan.plan_check import check_plan
 

@@ -9,13 +9,16 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import ive
 
-_ROWS = 160
+_ROWS_PER_CELL = 12.0
+"""Rows of the table per standard deviation of one cell."""
+_WIDEST_CELLS = 20.0
+"""Largest standard deviation in cells."""
 _NEGLIGIBLE = 2e-4
 """A kernel ends where its weights fall below this part of the middle one."""
 
 
 class GaussianTaps(NamedTuple):
-    """Half kernels by variance; between two rows they are mixed, which keeps the variance exact.
+    """Half kernels of variances whose roots are evenly spaced; between two rows they are mixed, which keeps the variance exact.
 
     Parameters
     ----------
@@ -23,32 +26,27 @@ class GaussianTaps(NamedTuple):
         From the middle outwards, float32 ``(rows, taps)``.
     count
         Weights that a mixture of a row and the next needs, int64 ``(rows,)``.
-    scale
-        Row of a variance t in cells squared is ``sqrt(t) * scale``.
     """
 
     kernel: NDArray[np.float32]
     count: NDArray[np.int64]
-    scale: float
 
 
-def gaussian_taps(widest: float) -> GaussianTaps:
-    """Table up to a variance in cells squared."""
-    scale = (_ROWS - 1) / np.sqrt(widest)
-    variance = (np.arange(_ROWS) / scale) ** 2
-    most = 4 + int(6.0 * np.sqrt(widest))
-    kernel = ive(np.arange(most)[None, :], variance[:, None])
+def gaussian_taps() -> GaussianTaps:
+    """Table up to the largest variance; wider kernels are given as that."""
+    variance = (np.arange(_WIDEST_CELLS * _ROWS_PER_CELL + 2) / _ROWS_PER_CELL) ** 2
+    kernel = ive(np.arange(int(5.0 * _WIDEST_CELLS))[None, :], variance[:, None])
     kernel[kernel < _NEGLIGIBLE * kernel[:, :1]] = 0.0
     kernel /= kernel[:, :1] + 2.0 * kernel[:, 1:].sum(axis=1, keepdims=True)
     count = (kernel > 0.0).sum(axis=1)
-    return GaussianTaps(kernel.astype(np.float32), np.append(count[1:], count[-1]), scale)
+    return GaussianTaps(kernel.astype(np.float32), np.append(count[1:], count[-1]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def taps_of(table, variance, out):  # type: ignore[no-untyped-def]
     """Write a whole symmetric kernel; returns its half width."""
-    row = min(int(np.sqrt(max(variance, np.float32(0.0))) * table.scale), table.count.size - 2)
-    low, high = (row / table.scale) ** 2, ((row + 1) / table.scale) ** 2
+    row = min(int(np.sqrt(max(variance, np.float32(0.0))) * _ROWS_PER_CELL), table.count.size - 2)
+    low, high = (row / _ROWS_PER_CELL) ** 2, ((row + 1) / _ROWS_PER_CELL) ** 2
     share = np.float32(min(max((variance - low) / (high - low), 0.0), 1.0))
     half = table.count[row] - 1
     one, two = table.kernel[row], table.kernel[row + 1]

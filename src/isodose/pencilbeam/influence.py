@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 import isodose
 from isodose.dose.influence import Influence
@@ -14,11 +13,12 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
-from isodose.pencilbeam.beam_view import Anatomy, Resolution, view_beam
+from isodose.pencilbeam.beam_view import Anatomy, view_beam
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_full import add_full
 from isodose.pencilbeam.influence_single import add_single
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan
 
 KEPT = 0.995

@@ -11,7 +11,7 @@ from isodose.pencilbeam.fan_sampling import cubic_weights
 from isodose.pencilbeam.gaussian_taps import gaussian_taps
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
-from isodose.pencilbeam.spot_lattice import COARSE_CELLS, FAINT, empty_patch, middle_cell, spot_lattice
+from isodose.pencilbeam.spot_lattice import FAINT, empty_patch, middle_cell, spot_lattice
 from isodose.pencilbeam.spot_patch import fill_patch
 from isodose.pencilbeam.spot_source import LayerSource, layer_source
 from isodose.pencilbeam.spot_terms import room_for
@@ -61,8 +61,7 @@ def _add_layer(
     fan, grid = view.fan, voxels.grid
     sigma = np.array([view.optics[column].map_sigma_mm for column in source.columns])
     lattice = spot_lattice(view, source, sigma, kept)
-    widest = float(view.superposition.variance[-1]) / float(lattice.cell_mm.min()) ** 2
-    taps = gaussian_taps(max(widest / 4.0, (2.0 * COARSE_CELLS) ** 2) if lattice.half_coarse else widest)
+    taps = gaussian_taps()
     geometry = (
         fan.frame, fan.source_distance_mm, (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm),
         np.array(grid.origin_mm), np.array(grid.spacing_mm),

@@ -141,7 +141,7 @@ def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
         pieces.append(tuple(column[:n].copy() for column in columns))
         clear(sink)
     positions, energies, kinds = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    return Sink(positions, energies, kinds, np.array([kinds.size], dtype=np.int64))
+    return Sink(positions, energies, kinds, np.array([kinds.size, sink.count[1]], dtype=np.int64))
 
 
 def ionisation_points(segment: Segment, *, seed: int = 1, track: int = 0) -> NDArray[np.float64]:
