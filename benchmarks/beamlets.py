@@ -1,10 +1,10 @@
 """Pencil beam against explicit splitting: ``python benchmarks/beamlets.py [--spots N] [--spacing MM]``.
 
-A proton plan of three fields on the built-in head. First the whole command (without import) and its kernels are
-timed, and how the time grows with spots, rays and voxels. Then a sample of neighbouring spots is computed twice:
-by the engine, and spot by spot with 27 x 27 = 729 beamlets each - every one with its own ray, depth and
-scattering - summed voxel by voxel, which is what pencil-beam splitting means. Printed are the agreement in percent
-of the maximum, and what the explicit sum would take for the plan.
+A proton plan of three fields on the built-in head. First the whole command (without import) and its kernels
+are timed, and how the time grows with spots, rays and voxels. Then a sample of neighbouring spots is computed
+twice: by the engine, and spot by spot with 27 x 27 = 729 beamlets each - every one with its own ray, depth
+and scattering - summed voxel by voxel, which is what pencil-beam splitting means. Printed are the agreement
+in percent of the maximum, and what the explicit sum would take for the plan.
 """
 
 from __future__ import annotations
@@ -123,8 +123,12 @@ def _explicit(  # type: ignore[no-untyped-def]
                     dy = origin[1] + ky * step[1] - axes[3, 1]
                     dz = origin[2] + kz * step[2] - axes[3, 2]
                     w = dx * axes[2, 0] + dy * axes[2, 1] + dz * axes[2, 2]
-                    far_u = dx * axes[0, 0] + dy * axes[0, 1] + dz * axes[0, 2] - xs[spot] * (1.0 + w / source[0])
-                    far_v = dx * axes[1, 0] + dy * axes[1, 1] + dz * axes[1, 2] - ys[spot] * (1.0 + w / source[1])
+                    far_u = (
+                        dx * axes[0, 0] + dy * axes[0, 1] + dz * axes[0, 2] - xs[spot] * (1.0 + w / source[0])
+                    )
+                    far_v = (
+                        dx * axes[1, 0] + dy * axes[1, 1] + dz * axes[1, 2] - ys[spot] * (1.0 + w / source[1])
+                    )
                     if far_u**2 + far_v**2 < (30.0 + REACH_SIGMAS * sigma) ** 2:
                         candidates[voxels, 0], candidates[voxels, 1], candidates[voxels, 2] = kz, ky, kx
                         voxels += 1
@@ -142,14 +146,20 @@ def _explicit(  # type: ignore[no-untyped-def]
                 for n in range(count):
                     w = -reach + (n + 0.5) * STEP_MM
                     p = [0.0, 0.0, 0.0]
-                    inside = True
                     for k in range(3):
                         p[k] = (
-                            axes[3, k] + (u + slope_u * w) * axes[0, k] + (v + slope_v * w) * axes[1, k]
-                            + w * axes[2, k] - lower[k]
+                            axes[3, k]
+                            + (u + slope_u * w) * axes[0, k]
+                            + (v + slope_v * w) * axes[1, k]
+                            + w * axes[2, k]
+                            - lower[k]
                         ) / spacing[k]
-                    iz, iy, ix = int(math.floor(p[2])), int(math.floor(p[1])), int(math.floor(p[0]))
-                    inside = 0 <= iz < stopping.shape[0] and 0 <= iy < stopping.shape[1] and 0 <= ix < stopping.shape[2]
+                    iz, iy, ix = math.floor(p[2]), math.floor(p[1]), math.floor(p[0])
+                    inside = (
+                        0 <= iz < stopping.shape[0]
+                        and 0 <= iy < stopping.shape[1]
+                        and 0 <= ix < stopping.shape[2]
+                    )
                     here, dull = (stopping[iz, iy, ix], scattering[iz, iy, ix]) if inside else (0.0, 0.0)
                     length = STEP_MM * long
                     middle = passed + 0.5 * here * length
@@ -208,12 +218,16 @@ def main() -> None:
     spots = sum(b.spot_count for b in plan.beams)
     timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing)  # compiles
     wall, kernels, cpu, rays = timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing)
-    print(f"{spots} spots, {rays} rays, {arguments.spacing:g} mm: whole {wall:.2f} s, kernels {kernels:.2f} s, {cpu:.2f} CPU-s")
+    print(
+        f"{spots} spots, {rays} rays, {arguments.spacing:g} mm: whole {wall:.2f} s, kernels {kernels:.2f} s, {cpu:.2f} CPU-s"
+    )
     print("\nspots   rays  voxel/mm  whole/s  kernels/s")
     for spot_mm in (6.0, 3.0, 1.5):
         _, other = head_plan(spot_mm)
         t = timed(patient, other, arguments.threads, spacing_mm=arguments.spacing)
-        print(f"{sum(b.spot_count for b in other.beams):6d} {t[3]:6d} {arguments.spacing:6.1f} {t[0]:10.2f} {t[1]:8.2f}")
+        print(
+            f"{sum(b.spot_count for b in other.beams):6d} {t[3]:6d} {arguments.spacing:6.1f} {t[0]:10.2f} {t[1]:8.2f}"
+        )
     for ray_mm in (2.0, 1.4, 1.0):
         t = timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing, ray_spacing_mm=ray_mm)
         print(f"{spots:6d} {t[3]:6d} {arguments.spacing:6.1f} {t[0]:10.2f} {t[1]:8.2f}")

@@ -129,9 +129,7 @@ def plan_of(patient: Patient, case: Case, ion: str) -> Plan:
 
 
 def row(name: str, ion: str, fields: int, spots: int, result: Result, seconds: float) -> None:
-    figures = "".join(
-        f"{d:+7.2f} ({s:.2f})" for d, s in zip(result.differences, result.scatter, strict=True)
-    )
+    figures = "".join(f"{d:+7.2f} ({s:.2f})" for d, s in zip(result.differences, result.scatter, strict=True))
     print(
         f"{name:10s}{ion:8s}{fields:3d}{spots:8d}{result.uncertainty:7.2f}{figures}"
         f"{result.passed:9.2f}{result.noise_passed:10.2f}{seconds:8.0f}",

@@ -67,8 +67,8 @@ def test_a_part_of_the_shipped_data_made_again():
     parts = np.concatenate([np.arange(0.05, 0.9, 0.05), np.arange(0.9, 1.02, 0.005)])
     dose, letd = curves.at(parts)
     known = np.interp(parts * kernel.range_mm, kernel.depth_mm, kernel.dose)
-    # In a bin of 0.125 % of the range particles differ by 25 % in the plateau: 2 % is five standard deviations
-    # and more. The edge moves with the range, 10 % of the peak in 0.5 % of it.
+    # In a bin of 0.125 % of the range particles differ by 25 % in the plateau: 2 % is five standard
+    # deviations and more. The edge moves with the range, 10 % of the peak in 0.5 % of it.
     np.testing.assert_allclose(dose[parts < 0.9], known[parts < 0.9], rtol=0.02)
     np.testing.assert_allclose(dose, known, atol=0.05 * known.max())
     mean = np.interp(parts * kernel.range_mm, kernel.depth_mm, (kernel.letd * kernel.weight).sum(axis=1))

@@ -44,8 +44,8 @@ def test_the_beam_is_narrow_where_it_enters(narrow):
     middle = narrow.dose.shape[1] // 2
     entrance = narrow.dose[:5].sum(axis=0, dtype=np.float64)
     assert entrance[middle] > 0.99 * entrance.sum()
-    # At the end of its range it has spread by 2.28 % of it (Preston and Koehler, as in Gottschalk, Med. Phys. 37
-    # (2010) 352), to both sides alike; single scattering adds a little within 4 mm.
+    # At the end of its range it has spread by 2.28 % of it (Preston and Koehler, as in Gottschalk, Med. Phys.
+    # 37 (2010) 352), to both sides alike; single scattering adds a little within 4 mm.
     step, width = narrow.spacing_mm
     peak = int(narrow.dose.sum(axis=1).argmax())
     profile = narrow.dose[peak - 5 : peak + 5].sum(axis=0, dtype=np.float64)

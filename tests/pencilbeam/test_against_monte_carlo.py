@@ -11,7 +11,9 @@ from isodose.plan.plan import Beam, Layer, Plan, Spots
 from isodose.transport.engine import MonteCarlo
 
 
-def field(ion: str, energies: list[float], gantry: float, wide_mm: float, isocentre, step_mm: float = 6.0) -> Plan:
+def field(
+    ion: str, energies: list[float], gantry: float, wide_mm: float, isocentre, step_mm: float = 6.0
+) -> Plan:
     """Square field of spots; the deepest layer has the most particles, as a spread-out peak."""
     places = np.arange(-wide_mm, wide_mm + 0.1, step_mm)
     x, y = (a.ravel() for a in np.meshgrid(places, places))

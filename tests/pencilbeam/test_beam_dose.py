@@ -61,7 +61,9 @@ def test_gradient_of_one_spot_is_its_dose(view, engine, mixed, inside) -> None:
 def test_linear_in_the_particles(view, engine, mixed, inside) -> None:
     one, two = weights(view, 3), weights(view, 4)
     both = [2.0 * a + 0.5 * b for a, b in zip(one, two, strict=True)]
-    expected = 2.0 * dose_of(view, engine, mixed, inside, one) + 0.5 * dose_of(view, engine, mixed, inside, two)
+    expected = 2.0 * dose_of(view, engine, mixed, inside, one) + 0.5 * dose_of(
+        view, engine, mixed, inside, two
+    )
     found = dose_of(view, engine, mixed, inside, both)
     np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
 
@@ -72,7 +74,10 @@ def test_the_plan_s_own_particles_by_default(view, engine, mixed, inside) -> Non
     np.testing.assert_allclose(two, one, atol=1e-6 * one.max())
     # Energies are sorted inside, particles are by layer of the beam.
     only = [np.zeros(3), np.full(3, 1e6), np.zeros(3)]
-    deep, shallow = dose_of(view, engine, mixed, inside, only), dose_of(view, engine, mixed, inside, only[1:] + only[:1])
+    deep, shallow = (
+        dose_of(view, engine, mixed, inside, only),
+        dose_of(view, engine, mixed, inside, only[1:] + only[:1]),
+    )
     assert deep[0].max() > 0.0
     assert not np.allclose(deep[0], shallow[0], atol=0.1 * deep[0].max())
 

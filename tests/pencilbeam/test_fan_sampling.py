@@ -24,7 +24,9 @@ def on_fan(made: Fan, function) -> np.ndarray:
     return np.array(values, dtype=np.float32)[None]
 
 
-def on_voxels(made: Fan, values: np.ndarray, inside: np.ndarray | None = None, threads: int = 1) -> np.ndarray:
+def on_voxels(
+    made: Fan, values: np.ndarray, inside: np.ndarray | None = None, threads: int = 1
+) -> np.ndarray:
     out = np.zeros((values.shape[0], *GRID.shape), dtype=np.float32)
     mask = np.ones(GRID.shape, bool) if inside is None else inside
     add_to_voxels(made, values, GRID, mask, out, threads)

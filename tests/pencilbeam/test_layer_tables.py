@@ -12,7 +12,7 @@ from isodose.pencilbeam.layer_tables import (
     LayerTables,
     layer_tables,
 )
-from isodose.pencilbeam.spreading import scattering_power
+from isodose.pencilbeam.spreading import scattering_power, water_variance
 
 POWER = scattering_power("proton", 60.0)
 
@@ -45,7 +45,9 @@ def test_weights_of_all_gaussians_make_the_depth_dose(toy: Machine) -> None:
     for i, kernel in enumerate(toy.base_data.kernels):
         depth = STEP_MM * np.arange(tables.table.shape[0])
         expected = np.interp(depth, kernel.depth_mm, kernel.dose, right=0.0)
-        np.testing.assert_allclose(tables.table[:, i, :, AMPLITUDE].sum(axis=1), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            tables.table[:, i, :, AMPLITUDE].sum(axis=1), expected, rtol=1e-5, atol=1e-5
+        )
     assert tables.table.shape[3] == FIRST_CHANNEL
 
 
@@ -81,22 +83,24 @@ def test_what_a_component_has_passed_shifts_its_columns(toy: Machine) -> None:
 
 
 def test_excess_counts_for_the_core_as_the_data_say(toy: Machine) -> None:
-    """The core's gain is its variance over that of the theory at three quarters of the range; halos' is more."""
+    """The core's gain is its variance over the theory's at three quarters of the range; a halo's is more."""
     tables = made(toy)
     kernel = toy.base_data.kernels[-1]
-    from isodose.pencilbeam.spreading import water_variance
-
     at = 0.75 * kernel.range_mm
-    theory = np.interp(at, 0.5 * np.arange(200), np.pad(water_variance(POWER, kernel.range_mm), (0, 300))[:200])
+    theory = np.interp(
+        at, 0.5 * np.arange(200), np.pad(water_variance(POWER, kernel.range_mm), (0, 300))[:200]
+    )
     core = np.interp(at, kernel.depth_mm, kernel.sigma_mm[:, 0]) ** 2
     gain = tables.table[20:80, -1, :, GAIN]
     np.testing.assert_allclose(gain[:, 0], core / theory, rtol=1e-4)
-    ratio = (tables.table[20:80, -1, 1:, VARIANCE] / tables.table[20:80, -1, :1, VARIANCE])
+    ratio = tables.table[20:80, -1, 1:, VARIANCE] / tables.table[20:80, -1, :1, VARIANCE]
     np.testing.assert_allclose(gain[:, 1:], gain[:, :1] * np.minimum(ratio, 300.0), rtol=1e-4)
 
 
 def test_a_weighting_goes_by_part_of_the_range(toy: Machine) -> None:
-    weighting = DepthWeighting(np.array([50.0, 80.0]), np.array([0.0, 1.0]), np.array([[1.0, 2.0], [3.0, 6.0]]))
+    weighting = DepthWeighting(
+        np.array([50.0, 80.0]), np.array([0.0, 1.0]), np.array([[1.0, 2.0], [3.0, 6.0]])
+    )
     tables = made(toy, (weighting,))
     kernel = toy.base_data.kernels[2]  # 70: two thirds of the way
     row = round(0.5 * kernel.range_mm / STEP_MM)

@@ -9,7 +9,9 @@ from isodose.pencilbeam.media import Media, media_of
 
 
 def ct(*hu: float) -> Volume:
-    return Volume(Grid((0, 0, 0), (1, 1, 1), (1, 1, len(hu))), np.array(hu, dtype=np.float32).reshape(1, 1, -1))
+    return Volume(
+        Grid((0, 0, 0), (1, 1, 1), (1, 1, len(hu))), np.array(hu, dtype=np.float32).reshape(1, 1, -1)
+    )
 
 
 def phantom() -> Media:
@@ -30,8 +32,8 @@ def test_water_is_the_unit() -> None:
 def test_cortical_bone_and_lung() -> None:
     """PSTAR at 100 MeV: 7.289 (water), 6.423 (cortical bone, ICRU), 7.263 (lung, ICRU) MeV cm2/g.
 
-    Densities of the phantom are 1.92 and 0.26 g/cm3. Scattering goes as the inverse radiation length but for the
-    electrons' share and Moliere's screening: 36.08 g/cm2 of water over 25.9 (cortical bone, ICRU), 36.5 (lung).
+    Densities of the phantom are 1.92 and 0.26 g/cm3. Scattering goes as the inverse radiation length, but for
+    screening and electrons: 36.08 g/cm2 of water over 25.9 (cortical bone, ICRU) and 36.5 (lung).
     """
     stopping, scattering, factor = at(phantom(), 1525.0)
     assert stopping / factor == pytest.approx(1.92, rel=0.01)

@@ -66,7 +66,7 @@ def test_paths_are_those_of_the_other_tracer(seed, shape, spacing, gantry, couch
 @settings(max_examples=20)
 @given(st.floats(0.2, 3.0), st.floats(-0.9, 0.9), st.floats(0.0, 25.0))
 def test_every_slab_holds_what_lies_in_it(step, shift, turn) -> None:
-    """Layers across a beam that is turned by the couch only: every plane's mean is an overlap of intervals."""
+    """Layers across a beam that only the couch turns: every plane's mean is an overlap of intervals."""
     grid = Grid((0.0, shift, 0.0), (3.0, 2.0, 3.0), (40, 5, 40))
     centre = grid.centre_mm
     rows = np.broadcast_to(np.array([1, 3, 0, 2, 1], dtype=np.int16)[None, :, None], grid.shape).copy()

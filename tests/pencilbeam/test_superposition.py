@@ -1,4 +1,4 @@
-"""The kernel against the sum that it stands for: a Gaussian for every ray, layer and Gaussian of the base data."""
+"""The kernel against the sum that it stands for: a Gaussian for every ray, layer and part of a profile."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -74,9 +74,12 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
 def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: float, error: float) -> None:
     """Two rungs stand for the widths between them, which tells most where rays beside each other differ."""
     view = view_at(ratio)
-    fluence = view.fluence()
     plane = int(part * view.fan.planes)
-    found = dose_of(view, fluence)
+    found = np.zeros((2, view.fan.planes, *view.fan.shape), dtype=np.float32)
+    for station in view.stations:
+        found += dose_of(view, view.fluence(station), station.begin, station.end)
+        if station.begin <= plane < station.end:
+            fluence = view.fluence(station)
     highest = found.max(axis=(1, 2, 3))
     expected = summed(view, fluence, plane)
     for one, other, most in zip(found[:, plane].astype(float), expected, highest, strict=True):
@@ -91,7 +94,7 @@ def test_layers_without_particles_are_not_looked_at() -> None:
 
 
 def test_planes_do_not_depend_on_how_they_are_shared_out(view: BeamView) -> None:
-    fluence = view.fluence()
+    fluence = view.fluence(view.stations[0])
     whole = dose_of(view, fluence)
     middle = view.fan.planes // 2
     parts = dose_of(view, fluence, 0, middle) + dose_of(view, fluence, middle)
@@ -101,7 +104,7 @@ def test_planes_do_not_depend_on_how_they_are_shared_out(view: BeamView) -> None
 
 def test_adjoint(view: BeamView) -> None:
     rng = np.random.default_rng(8)
-    fluence = view.fluence() * rng.random((view.rays.size, 2), dtype=np.float32)
+    fluence = view.fluence(view.stations[0]) * rng.random((view.rays.size, 2), dtype=np.float32)
     image = rng.standard_normal((2, view.fan.planes, *view.fan.shape)).astype(np.float32)
     seen = np.zeros_like(fluence)
     adjoint(view.superposition, image, active_layers(fluence), seen, 0, view.fan.planes)

@@ -16,6 +16,32 @@ Particles = list[NDArray[np.float64]]
 """Particles of the spots of each layer of a beam, in its order."""
 
 
+class HostSums:
+    """Volumes in memory to which beams are added.
+
+    Parameters
+    ----------
+    channels
+        Dose to water, and its products with further quantities.
+    grid, inside
+        Voxels of the dose, and which of them count, ``[z, y, x]``.
+    threads
+        Number of threads.
+    """
+
+    def __init__(self, channels: int, grid: Grid, inside: NDArray[np.bool_], threads: int) -> None:
+        self._grid, self._inside, self._threads = grid, inside, threads
+        self._sums = np.zeros((channels, *grid.shape), dtype=np.float32)
+
+    def add(self, view: BeamView, particles: Particles | None = None) -> None:
+        """Add the dose of a beam, of its own or other weights of its spots."""
+        add_beam_dose(view, self._grid, self._inside, self._sums, self._threads, particles)
+
+    def volumes(self) -> NDArray[np.float32]:
+        """Sums of the beams so far, Gy, float32 ``(channels, z, y, x)``."""
+        return self._sums
+
+
 def add_beam_dose(
     view: BeamView,
     grid: Grid,

@@ -14,17 +14,16 @@ from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
 from isodose.pencilbeam.beam_columns import columns_of
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
-from isodose.pencilbeam.layer_tables import GAIN, STEP_MM, LayerTables, layer_tables
+from isodose.pencilbeam.layer_tables import STEP_MM, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.resolution import Resolution
+from isodose.pencilbeam.shifter_moments import moments_before, variance_along
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
 from isodose.pencilbeam.stations import Station, stations_of
 from isodose.pencilbeam.superposition import Superposition
 from isodose.pencilbeam.superposition_arrays import superposition_of
-from isodose.physics.materials import material
-from isodose.plan.plan import Beam, RangeShifter
-from isodose.plan.range_shifter import water_equivalent_mm
+from isodose.plan.plan import Beam
 
 _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
@@ -180,11 +179,11 @@ def view_beam(
     reach = _reach(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
     distance = machine.source_distance_mm
-    before = _before(beam.range_shifter, power, tables, reach[0])
+    before = moments_before(beam.range_shifter, machine.ion, tables, reach[0])
     before[:, 0] += machine.air_depth_mm(-reach[0])
     optics = tuple(
-        spot_optics(c.component.phase_space, distance, _scattered(before[n], gain, reach[0]), whole)
-        for c, n, gain in zip(columns, tables.node, tables.table[0, :, 0, GAIN], strict=True)
+        spot_optics(c.component.phase_space, distance, variance_along(gain * before[n], reach[0]), whole)
+        for c, n, gain in zip(columns, tables.node, tables.gain, strict=True)
     )
     margin = _margin(kernels, before)
     widest = tuple(one.over((reach[1], reach[1])) for one in optics)
@@ -216,35 +215,6 @@ def _reach(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
     )
     along = (corners - frame[3]) @ frame[2]
     return float(along.min()), float(along.max())
-
-
-def _before(
-    shifter: RangeShifter | None, power: NDArray[np.float64], tables: LayerTables, start_mm: float
-) -> NDArray[np.float64]:
-    """Water passed and moments of scattering where the fan begins, by node of range, ``(m, 4)``."""
-    result = np.zeros((tables.nodes_mm.size, 4))
-    if shifter is None:
-        return result
-    medium = material(shifter.material)
-    water = water_equivalent_mm(shifter)
-    relative = (
-        medium.density_g_cm3 * material("water").scattering_length_g_cm2 / medium.scattering_length_g_cm2
-    )
-    steps = 200
-    length = shifter.thickness_mm / steps
-    drift = start_mm + shifter.distance_mm
-    for row, range_mm in zip(result, tables.nodes_mm, strict=True):
-        residual = np.maximum(range_mm - (np.arange(steps) + 0.5) * water / steps, 0.0)
-        growth = power[(residual / spreading.STEP_MM).astype(int)] * relative * length
-        lever = (np.arange(steps)[::-1] + 0.5) * length + drift
-        row[:] = water, growth.sum(), (growth * lever).sum(), (growth * lever**2).sum()
-    return result
-
-
-def _scattered(moments: NDArray[np.float64], gain: float, start_mm: float) -> tuple[float, float, float]:
-    """Variance of what scattered before the fan's beginning, as a polynomial in the position."""
-    _, angle, mixed, place = (float(gain * m) for m in moments)
-    return place - 2.0 * mixed * start_mm + angle * start_mm**2, 2.0 * (mixed - angle * start_mm), angle
 
 
 def _margin(kernels: list[PencilKernel], before: NDArray[np.float64]) -> float:

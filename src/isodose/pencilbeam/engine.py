@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 import isodose
 from isodose.dose.dose import Dose
+from isodose.dose.influence import Influence
 from isodose.dose.progress import Progress
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
@@ -21,9 +23,11 @@ from isodose.patient.body import AIR_HU, body_ct, inside_body
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
-from isodose.pencilbeam.beam_dose import add_beam_dose
+from isodose.pencilbeam.beam_dose import HostSums
 from isodose.pencilbeam.beam_view import Anatomy, view_beam
 from isodose.pencilbeam.entrance import warn_of_entrance
+from isodose.pencilbeam.influence import KEPT, influence_matrix
+from isodose.pencilbeam.influence_voxels import InfluenceVoxels
 from isodose.pencilbeam.media import media_of
 from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan
@@ -62,6 +66,8 @@ class PencilBeam:
         between 0.8 and 2 mm, and no more than the voxel size.
     weightings
         Further dose-averaged quantities along the beams, as alpha of an RBE model.
+    device
+        ``"cpu"``, or ``"cuda"`` for the superposition on a CUDA device.
     threads
         Number of threads; all processors by default.
     progress
@@ -82,6 +88,7 @@ class PencilBeam:
         split: bool = True,
         ray_spacing_mm: float | None = None,
         weightings: Mapping[Quantity, DepthWeighting] | None = None,
+        device: str = "cpu",
         threads: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -93,11 +100,13 @@ class PencilBeam:
             spacing = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
             if spacing.shape not in ((1,), (3,)) or not np.all(np.isfinite(spacing) & (spacing > 0.0)):
                 raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
+        if device not in ("cpu", "cuda"):
+            raise InputError("device", repr(device), "'cpu' or 'cuda'")
         if threads is not None and threads < 1:
             raise InputError("threads", threads, "at least 1")
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
         self.gaussians, self.split, self.ray_spacing_mm = gaussians, split, ray_spacing_mm
-        self.weightings = dict(weightings or {})
+        self.weightings, self.device = dict(weightings or {}), device
         self.threads = (os.cpu_count() or 1) if threads is None else threads
         self.progress = progress
 
@@ -118,14 +127,14 @@ class PencilBeam:
         anatomy = self.anatomy(patient)
         grid = self.grid(patient)
         inside = inside_body(patient, grid)
-        sums = np.zeros((1 + len(channels), *grid.shape), dtype=np.float32)
+        sums = self._sums(1 + len(channels), grid, inside)
         rays, kernels = 0, 0.0
         for i, beam in enumerate(plan.beams):
             resolution = self.resolution(beam, machine, grid)
             view = view_beam(beam, machine, anatomy, resolution, tuple(channels.values()), self.threads)
             warn_of_entrance(view, patient)
             begun = time.perf_counter()
-            add_beam_dose(view, grid, inside, sums, self.threads)
+            sums.add(view)
             kernels += time.perf_counter() - begun
             rays += view.rays.size
             if self.progress is not None:
@@ -143,12 +152,58 @@ class PencilBeam:
             "gaussians": self._gaussians(machine),
             "split": self.split,
             "rays": rays,
+            "device": self.device,
             "threads": self.threads,
             "seconds": round(time.perf_counter() - started, 3),
             "kernel_seconds": round(kernels, 3),
             "base_data": dict(machine.base_data.provenance) if machine.base_data else {},
         }
-        return Dose(grid, _values(sums, quantities, list(channels), factor), {}, {}, provenance)
+        return Dose(grid, _values(sums.volumes(), quantities, list(channels), factor), {}, {}, provenance)
+
+    def influence(
+        self,
+        patient: Patient,
+        plan: Plan,
+        quantities: Collection[Quantity] = (Quantity.DOSE,),
+        kept: float = KEPT,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Influence:
+        """Dose of every spot of a plan, per particle; the plan's weights do not matter.
+
+        Parameters
+        ----------
+        patient, plan, quantities
+            As of `compute`.
+        kept
+            Part of a spot's dose that is kept at every depth; the rest is given to what is kept.
+        mask
+            Voxels ``[z, y, x]`` of the dose grid that are wanted; the whole body by default.
+
+        Raises
+        ------
+        InputError
+            As of `compute`, and if the mask is not of the dose grid.
+        """
+        machine = self._machine(plan)
+        check_plan(plan, machine, patient)
+        channels = self._channels(quantities, machine)
+        anatomy, grid = self.anatomy(patient), self.grid(patient)
+        inside = inside_body(patient, grid)
+        if mask is not None:
+            if mask.shape != grid.shape:
+                raise InputError("mask", f"shape {mask.shape}", f"the dose grid's shape {grid.shape}")
+            inside &= mask
+        voxels = InfluenceVoxels(grid, inside, self._dose_factor(patient, grid, anatomy))
+        return influence_matrix(
+            plan,
+            machine,
+            anatomy,
+            voxels,
+            lambda beam: self.resolution(beam, machine, grid),
+            channels,
+            kept,
+            self.threads,
+        )
 
     def anatomy(self, patient: Patient) -> Anatomy:
         """Patient as rays see it."""
@@ -168,6 +223,13 @@ class PencilBeam:
         rays = self.ray_spacing_mm or float(np.clip(_RAY_SIGMAS * narrowest, _FINEST_RAY_MM, widest))
         planes = float(np.clip(0.5 * spacing, _FINEST_PLANE_MM, _COARSEST_PLANE_MM))
         return Resolution(rays, planes, spacing, split=self.split, gaussians=self._gaussians(machine))
+
+    def _sums(self, channels: int, grid: Grid, inside: NDArray[np.bool_]) -> HostSums | DeviceSums:
+        if self.device == "cpu":
+            return HostSums(channels, grid, inside, self.threads)
+        from isodose.pencilbeam.cuda import DeviceSums
+
+        return DeviceSums(channels, grid, inside)
 
     def _machine(self, plan: Plan) -> Machine:
         return self.machine if isinstance(self.machine, Machine) else machine_of(self.machine or plan.machine)

@@ -26,7 +26,7 @@ def add_to_voxels(
     threads: int,
 ) -> None:
     """Add the fan's ``(channels, planes, nv, nu)`` to volumes ``(channels, z, y, x)``, inside a mask."""
-    frame, distance, lattice, origin, spacing = _geometry(fan, grid)
+    frame, distance, lattice, origin, spacing = geometry_of(fan, grid)
 
     def work(begin: int, end: int) -> None:
         _gather(frame, distance, lattice, origin, spacing, values, inside, out, begin, end)
@@ -39,12 +39,13 @@ def seen_by_fan(
 ) -> NDArray[np.float32]:
     """Adjoint of `add_to_voxels`: from volumes ``(channels, z, y, x)`` to the fan."""
     out = np.zeros((volumes.shape[0], fan.planes, *fan.shape), dtype=np.float32)
-    frame, distance, lattice, origin, spacing = _geometry(fan, grid)
+    frame, distance, lattice, origin, spacing = geometry_of(fan, grid)
     _scatter(frame, distance, lattice, origin, spacing, volumes, inside, out)
     return out
 
 
-def _geometry(fan: Fan, grid: Grid) -> Any:
+def geometry_of(fan: Fan, grid: Grid) -> Any:
+    """Frame, sources and lattice of a fan, and origin and spacing of a grid, as the kernels read them."""
     lattice = (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm)
     return fan.frame, fan.source_distance_mm, lattice, np.array(grid.origin_mm), np.array(grid.spacing_mm)
 
@@ -59,13 +60,41 @@ def cubic_weights(part):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always", error_model="numpy")
-def _coordinates(frame, distance, lattice, x, y, z):  # type: ignore[no-untyped-def]
+def coordinates(frame, distance, lattice, x, y, z):  # type: ignore[no-untyped-def]
     """Fractional indices (u, v, plane) of a point."""
     dx, dy, dz = x - frame[3, 0], y - frame[3, 1], z - frame[3, 2]
     w = dx * frame[2, 0] + dy * frame[2, 1] + dz * frame[2, 2]
     u = (dx * frame[0, 0] + dy * frame[0, 1] + dz * frame[0, 2]) / (1.0 + w / distance[0])
     v = (dx * frame[1, 0] + dy * frame[1, 1] + dz * frame[1, 2]) / (1.0 + w / distance[1])
     return (u - lattice[0]) / lattice[2], (v - lattice[1]) / lattice[2], (w - lattice[3]) / lattice[4]
+
+
+@njit(cache=True, inline="always")
+def covered(u, v, w, planes, nv, nu):  # type: ignore[no-untyped-def]
+    """Whether the fan has values around a point."""
+    return -0.5 <= w < planes - 0.5 and 1.0 <= u < nu - 2.0 and 1.0 <= v < nv - 2.0
+
+
+@njit(cache=True, inline="always")
+def plane_before(w, planes):  # type: ignore[no-untyped-def]
+    """Plane before a point, the one behind it, and the part of the way from one to the other."""
+    w = min(max(w, 0.0), planes - 1.0)
+    plane = min(int(w), max(planes - 2, 0))
+    return plane, min(plane + 1, planes - 1), np.float32(w - plane)
+
+
+@njit(cache=True, inline="always")
+def interpolated(values, c, plane, following, part, iv, iu, cv, cu):  # type: ignore[no-untyped-def]
+    """Value of a channel between two planes, with weights of the 4 x 4 rays around."""
+    near, far = np.float32(0.0), np.float32(0.0)
+    for b in range(4):
+        one, two = np.float32(0.0), np.float32(0.0)
+        for a in range(4):
+            one += cu[a] * values[c, plane, iv - 1 + b, iu - 1 + a]
+            two += cu[a] * values[c, following, iv - 1 + b, iu - 1 + a]
+        near += cv[b] * one
+        far += cv[b] * two
+    return near + part * (far - near)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -80,24 +109,14 @@ def _gather(  # type: ignore[no-untyped-def]
             for i in range(out.shape[3]):
                 if not inside[k, j, i]:
                     continue
-                u, v, w = _coordinates(frame, distance, lattice, origin[0] + i * spacing[0], y, z)
-                if not (-0.5 <= w < planes - 0.5 and 1.0 <= u < nu - 2.0 and 1.0 <= v < nv - 2.0):
+                u, v, w = coordinates(frame, distance, lattice, origin[0] + i * spacing[0], y, z)
+                if not covered(u, v, w, planes, nv, nu):
                     continue
-                w = min(max(w, 0.0), planes - 1.0)
-                p, iu, iv = min(int(w), max(planes - 2, 0)), int(u), int(v)
-                part = np.float32(w - p)
+                plane, following, part = plane_before(w, planes)
+                iu, iv = int(u), int(v)
                 cu, cv = cubic_weights(np.float32(u - iu)), cubic_weights(np.float32(v - iv))
-                following = min(p + 1, planes - 1)
                 for c in range(channels):
-                    near, far = np.float32(0.0), np.float32(0.0)
-                    for b in range(4):
-                        one, two = np.float32(0.0), np.float32(0.0)
-                        for a in range(4):
-                            one += cu[a] * values[c, p, iv - 1 + b, iu - 1 + a]
-                            two += cu[a] * values[c, following, iv - 1 + b, iu - 1 + a]
-                        near += cv[b] * one
-                        far += cv[b] * two
-                    out[c, k, j, i] += near + part * (far - near)
+                    out[c, k, j, i] += interpolated(values, c, plane, following, part, iv, iu, cv, cu)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -110,14 +129,12 @@ def _scatter(frame, distance, lattice, origin, spacing, volumes, inside, out):  
             for i in range(volumes.shape[3]):
                 if not inside[k, j, i]:
                     continue
-                u, v, w = _coordinates(frame, distance, lattice, origin[0] + i * spacing[0], y, z)
-                if not (-0.5 <= w < planes - 0.5 and 1.0 <= u < nu - 2.0 and 1.0 <= v < nv - 2.0):
+                u, v, w = coordinates(frame, distance, lattice, origin[0] + i * spacing[0], y, z)
+                if not covered(u, v, w, planes, nv, nu):
                     continue
-                w = min(max(w, 0.0), planes - 1.0)
-                p, iu, iv = min(int(w), max(planes - 2, 0)), int(u), int(v)
-                part = np.float32(w - p)
+                plane, following, part = plane_before(w, planes)
+                iu, iv = int(u), int(v)
                 cu, cv = cubic_weights(np.float32(u - iu)), cubic_weights(np.float32(v - iv))
-                following = min(p + 1, planes - 1)
                 for c in range(channels):
                     value = volumes[c, k, j, i]
                     if value == 0.0:
@@ -125,5 +142,5 @@ def _scatter(frame, distance, lattice, origin, spacing, volumes, inside, out):  
                     for b in range(4):
                         near, far = cv[b] * value * (np.float32(1.0) - part), cv[b] * value * part
                         for a in range(4):
-                            out[c, p, iv - 1 + b, iu - 1 + a] += cu[a] * near
+                            out[c, plane, iv - 1 + b, iu - 1 + a] += cu[a] * near
                             out[c, following, iv - 1 + b, iu - 1 + a] += cu[a] * far

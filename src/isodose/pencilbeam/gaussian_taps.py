@@ -1,4 +1,4 @@
-"""Discrete Gaussians of any variance, from a table: what `isodose.pencilbeam.widths` smooths with, spot by spot."""
+"""Gaussian kernels of any variance, from a table, and convolution of small images with them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.special import ive
 
 _ROWS_PER_CELL = 12.0
 """Rows of the table per standard deviation of one cell."""
 _WIDEST_CELLS = 20.0
 """Largest standard deviation in cells."""
-_NEGLIGIBLE = 2e-4
+_SMOOTH = 0.5
+"""Variance in cells squared from which a sampled Gaussian has the right one; below, three weights are made to."""
+_NEGLIGIBLE = 1e-4
 """A kernel ends where its weights fall below this part of the middle one."""
 
 
@@ -34,10 +35,14 @@ class GaussianTaps(NamedTuple):
 
 def gaussian_taps() -> GaussianTaps:
     """Table up to the largest variance; wider kernels are given as that."""
-    variance = (np.arange(_WIDEST_CELLS * _ROWS_PER_CELL + 2) / _ROWS_PER_CELL) ** 2
-    kernel = ive(np.arange(int(5.0 * _WIDEST_CELLS))[None, :], variance[:, None])
-    kernel[kernel < _NEGLIGIBLE * kernel[:, :1]] = 0.0
+    rows = (np.arange(_WIDEST_CELLS * _ROWS_PER_CELL + 2) / _ROWS_PER_CELL) ** 2
+    step = np.arange(int(5.0 * _WIDEST_CELLS))
+    kernel = np.exp(-(step**2) / (2.0 * np.maximum(rows, _SMOOTH)[:, None]))
+    kernel[kernel < _NEGLIGIBLE] = 0.0
     kernel /= kernel[:, :1] + 2.0 * kernel[:, 1:].sum(axis=1, keepdims=True)
+    narrow = rows < _SMOOTH
+    kernel[narrow] = 0.0
+    kernel[narrow, 0], kernel[narrow, 1] = 1.0 - rows[narrow], 0.5 * rows[narrow]
     count = (kernel > 0.0).sum(axis=1)
     return GaussianTaps(kernel.astype(np.float32), np.append(count[1:], count[-1]))
 

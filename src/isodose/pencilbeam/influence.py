@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def influence_matrix(
         Where the dose is wanted.
     resolution
         How finely each beam is followed. Where it does not split spots, a spot takes the way of one ray for each
-        voxel (`isodose.pencilbeam.influence_single`), with one Gaussian.
+        voxel (`isodose.pencilbeam.influence_single`).
     channels
         Further quantities that the dose is weighted with; None is LETd.
     kept
@@ -69,12 +70,14 @@ def influence_matrix(
     store = ColumnStore(sum(spots), 1 + len(wanted))
     for beam, first in zip(plan.beams, np.cumsum([0, *spots]), strict=False):
         detail = resolution(beam)
-        if not detail.split and detail.gaussians != 1:
-            raise InputError("gaussians", detail.gaussians, "1 where spots are not split")
-        whole = not detail.split
-        view = view_beam(beam, machine, anatomy, detail, tuple(wanted.values()), threads, everywhere=whole)
-        add = add_single if whole else add_full
-        add(store, view, voxels, int(first), kept, threads)
+        if detail.split:
+            view = view_beam(beam, machine, anatomy, detail, tuple(wanted.values()), threads)
+            add_full(store, view, voxels, int(first), kept, threads)
+        else:
+            # Followed as if it were split, so that the fan reaches as far as the spot, on all rays.
+            detail = replace(detail, split=True)
+            view = view_beam(beam, machine, anatomy, detail, tuple(wanted.values()), threads, everywhere=True)
+            add_single(store, view, voxels, int(first), kept, detail.voxel_mm**2 / 12.0, threads)
     indptr, indices, values = store.join()
     provenance = {
         "engine": "pencilbeam",

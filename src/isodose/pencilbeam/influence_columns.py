@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from isodose.pencilbeam.threads import over_chunks
 
 _BLOCK = 1 << 24
-"""Entries of a block; so large that its memory goes back to the system when it is given up."""
-_SCRATCH = 1 << 21
-"""Entries that a thread computes before it hands them over, unless a column needs more."""
+"""Entries of a block, unless a column needs more. Memory that is not written takes no room, and that of arrays so
+large goes back to the system when they are given up."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +50,7 @@ class ColumnStore:
         self._length = np.zeros(columns, dtype=np.int64)
         self._quantities = quantities
         self._blocks: list[_Block] = []
+        self._idle: list[_Block] = []
         self._lock = Lock()
 
     def run(
@@ -71,13 +71,19 @@ class ColumnStore:
         """
 
         def work(begin: int, end: int) -> None:
-            indices, values = self._room(_SCRATCH)
+            block = self._block()
             while begin < end:
-                following, entries, needed = fill(begin, end, indices, values, self._length)
-                self._take(columns_of(begin, following), indices[:entries], values[:, :entries])
+                free = slice(block.used, None)
+                following, entries, needed = fill(
+                    begin, end, block.indices[free], block.values[:, free], self._length
+                )
+                block.columns.append(columns_of(begin, following))
+                block.used += entries
                 begin = following
-                if needed > indices.size:
-                    indices, values = self._room(needed)
+                if begin < end:
+                    block = self._block(max(needed, _BLOCK))
+            with self._lock:
+                self._idle.append(block)
 
         over_chunks(work, count, threads)
 
@@ -86,29 +92,24 @@ class ColumnStore:
         indptr = np.concatenate([[0], np.cumsum(self._length)])
         indices = np.empty(indptr[-1], dtype=np.int32)
         values = [np.empty(indptr[-1], dtype=np.float32) for _ in range(self._quantities)]
+        self._idle.clear()
         while self._blocks:
             block = self._blocks.pop()
-            columns = np.concatenate(block.columns)
+            columns = np.concatenate([np.empty(0, dtype=np.int64), *block.columns])
             _put(indptr, columns, block.indices, indices)
             for q, array in enumerate(values):
                 _put(indptr, columns, block.values[q], array)
         return indptr, indices, values
 
-    def _room(self, entries: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        return np.empty(entries, dtype=np.int32), np.empty((self._quantities, entries), dtype=np.float32)
-
-    def _take(
-        self, columns: NDArray[np.int64], indices: NDArray[np.int32], values: NDArray[np.float32]
-    ) -> None:
+    def _block(self, entries: int = 0) -> _Block:
+        """Block that no thread uses, or a new one that has room for so many entries."""
         with self._lock:
-            if not self._blocks or self._blocks[-1].used + indices.size > self._blocks[-1].indices.size:
-                self._blocks.append(_Block(*self._room(max(_BLOCK, indices.size))))
-            block = self._blocks[-1]
-            end = block.used + indices.size
-            block.indices[block.used : end] = indices
-            block.values[:, block.used : end] = values
-            block.used = end
-            block.columns.append(columns)
+            if entries == 0 and self._idle:
+                return self._idle.pop()
+            size = max(entries, _BLOCK)
+            values = np.empty((self._quantities, size), dtype=np.float32)
+            self._blocks.append(_Block(np.empty(size, dtype=np.int32), values))
+            return self._blocks[-1]
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from isodose.pencilbeam.spot_lattice import FAINT, empty_patch, middle_cell, spo
 from isodose.pencilbeam.spot_patch import fill_patch
 from isodose.pencilbeam.spot_source import LayerSource, layer_source
 from isodose.pencilbeam.spot_terms import room_for
-from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray, used_box
 
 
 def add_full(
@@ -59,7 +59,9 @@ def _add_layer(
 ) -> None:
     x, y = places
     fan, grid = view.fan, voxels.grid
-    sigma = np.array([view.optics[column].map_sigma_mm for column in source.columns])
+    sigma = np.empty((fan.planes, source.columns.size, 2))
+    for station in view.stations:
+        sigma[station.begin : station.end] = [station.optics[c].map_sigma_mm for c in source.columns]
     lattice = spot_lattice(view, source, sigma, kept)
     taps = gaussian_taps()
     geometry = (
@@ -67,7 +69,7 @@ def _add_layer(
         np.array(grid.origin_mm), np.array(grid.spacing_mm),
     )  # fmt: skip
     arrays = view.superposition
-    box = _box(wanted)
+    box = used_box(wanted > 0.0)
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
         patch, room = empty_patch(lattice, fan.planes, values.shape[0]), room_for(source, lattice, taps)
@@ -80,13 +82,6 @@ def _add_layer(
         return np.arange(first + begin, first + end)
 
     store.run(fill, columns_of, x.size, threads)
-
-
-def _box(wanted: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """Rows (z and y) between which any voxel is wanted."""
-    used = (wanted > 0.0).any(axis=2)
-    z, y = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
-    return (int(z[0]), int(z[-1]) + 1, int(y[0]), int(y[-1]) + 1) if z.size else (0, 0, 0, 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

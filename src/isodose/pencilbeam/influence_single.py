@@ -1,7 +1,8 @@
-"""Influence of unsplit spots with one Gaussian: every voxel has a depth of its own and the spot's axis is one ray.
+"""Influence of unsplit spots: every voxel has a depth of its own, and the spot's axis is one ray.
 
 This is the pencil-beam algorithm of Hong et al. (Phys. Med. Biol. 41 (1996) 1305) as matRad and pyRadPlan run it. It
-takes no notice of what lies beside the ray that leads through a voxel; `influence_full` does.
+takes no notice of what lies beside the ray that leads through a voxel; `isodose.pencilbeam.influence_full` does.
+Each Gaussian is cut off where it has given the part of its dose that is to be kept.
 """
 
 from __future__ import annotations
@@ -16,68 +17,52 @@ from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
+from isodose.pencilbeam.spot_axes import SpotAxes, spot_axes
 from isodose.pencilbeam.voxel_depths import voxel_depths
-from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, used_box
 from isodose.physics.constants import GY_PER_MEV_PER_G
 
 _EXPONENT_PARTS = 8.0
 _FAINT = 1e-4
-"""A layer ends where its integral dose falls below this part of its largest."""
+"""A Gaussian ends where it gives less than this part of the largest dose of its layer."""
 SQUARE_X, SQUARE_Y, WATER, ALONG, FACTOR = range(5)
 """What is known of a voxel near a ray: squares of its distances (mm2), water-equivalent depth and position along the
 beam (mm), and dose to the medium over dose to water."""
 
 
-class SpotAxes(NamedTuple):
-    """Spots of a beam by the ray on which they lie.
-
-    Parameters
-    ----------
-    place
-        Position (x, y) of each ray on the isocentre plane, ``(rays, 2)`` mm.
-    first
-        Where the spots of each ray begin, and the end, int64 ``(rays + 1,)``.
-    layer
-        Layer of each spot by ascending range, int64.
-    column
-        Its column in the matrix, int64.
-    """
-
-    place: NDArray[np.float64]
-    first: NDArray[np.int64]
-    layer: NDArray[np.int64]
-    column: NDArray[np.int64]
-
-
 class AxisTables(NamedTuple):
-    """Layers as the kernel reads them.
+    """Layers as the kernel reads them; a term is a Gaussian of a component of a layer's beam.
 
     Parameters
     ----------
     table
-        Of `isodose.pencilbeam.layer_tables`, float32 ``(layers, columns, depths)``, 0 behind the layer's end.
-    end_mm
-        Depth where a layer ends, ``(layers,)``.
-    gain
-        What its excess variance is multiplied by.
+        Of `isodose.pencilbeam.layer_tables`, float32 ``(terms, columns, depths)``, dose 0 behind the term's end.
     node
-        Row of the excess variance.
+        Row of the excess variance, by term.
     air
-        Coefficients of a spot's variance in air by the position along the beam, x and y, ``(layers, 2, 3)``.
-    reach_mm
-        Largest distance at which a layer's spots count.
+        Coefficients of a spot's variance in air by the position along the beam, x and y, ``(terms, 2, 3)``.
+    first
+        Where the terms of each layer begin, and the end, int64 ``(layers + 1,)``.
+    end_mm, reach_mm
+        Depth where a layer ends, and the largest distance at which it gives dose, ``(layers,)``.
     """
 
     table: NDArray[np.float32]
-    end_mm: NDArray[np.float32]
-    gain: NDArray[np.float32]
     node: NDArray[np.int32]
     air: NDArray[np.float32]
+    first: NDArray[np.int64]
+    end_mm: NDArray[np.float32]
     reach_mm: NDArray[np.float64]
 
 
 def add_single(
-    store: ColumnStore, view: BeamView, voxels: InfluenceVoxels, first_column: int, kept: float, threads: int
+    store: ColumnStore,
+    view: BeamView,
+    voxels: InfluenceVoxels,
+    first_column: int,
+    kept: float,
+    in_voxel_mm2: float,
+    threads: int,
 ) -> None:
     """Compute the columns of a beam.
 
@@ -93,24 +78,25 @@ def add_single(
         Number of the beam's first column.
     kept
         Part of the dose of each depth that is kept; it is scaled up by what is lost.
+    in_voxel_mm2
+        Variance of places within a voxel, by which spots are wider if voxels show means.
     threads
         Number of threads.
     """
     limit = -float(np.log(1.0 - kept))
-    axes = spot_axes(view, first_column)
-    tables = axis_tables(view, limit, 100.0 * GY_PER_MEV_PER_G / (2.0 * np.pi * kept))
-    arrays = view.superposition
-    depth = voxel_depths(view.fan, arrays.depth, voxels.grid, voxels.inside, threads)
-    fan = view.fan
-    lattice = (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm, fan.shape[0], fan.shape[1])
-    origin, spacing = np.array(voxels.grid.origin_mm), np.array(voxels.grid.spacing_mm)
+    axes = spot_axes(view.beam, first_column)
+    tables = axis_tables(view, limit, 100.0 * GY_PER_MEV_PER_G / (2.0 * np.pi * kept), in_voxel_mm2)
+    fan, grid, excess = view.fan, voxels.grid, view.superposition.excess
+    depth = voxel_depths(fan, view.superposition.depth, grid, voxels.inside, threads)
+    lattice = (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm, *fan.shape)
+    origin, spacing = np.array(grid.origin_mm), np.array(grid.spacing_mm)
     span = fan.plane_mm[0] - fan.plane_spacing_mm, fan.plane_mm[-1] + fan.plane_spacing_mm
-    box = _box(depth)
+    box = used_box(depth < float(tables.end_mm.max()))
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
         return _fill(
-            fan.frame, fan.source_distance_mm, lattice, span, origin, spacing, box, depth, arrays.excess,
-            voxels.dose_factor, axes, tables, limit, begin, end, indices, values, length,
+            fan.frame, fan.source_distance_mm, lattice, span, origin, spacing, box, depth, excess, voxels.dose_factor,
+            axes, tables, limit, begin, end, indices, values, length,
         )  # fmt: skip
 
     def columns_of(begin: int, end: int) -> NDArray[np.int64]:
@@ -119,22 +105,7 @@ def add_single(
     store.run(fill, columns_of, axes.first.size - 1, threads)
 
 
-def spot_axes(view: BeamView, first_column: int) -> SpotAxes:
-    """Gather the spots of all layers that lie on one ray."""
-    layers = view.beam.layers
-    counts = [len(layer.spots) for layer in layers]
-    rank = np.empty(len(layers), dtype=np.int64)
-    rank[list(view.order)] = np.arange(len(layers))
-    x = np.concatenate([layer.spots.x_mm for layer in layers])
-    y = np.concatenate([layer.spots.y_mm for layer in layers])
-    place, ray = np.unique(np.stack([y, x], axis=1), axis=0, return_inverse=True)
-    by_ray = np.argsort(ray.ravel(), kind="stable")
-    first = np.concatenate([[0], np.cumsum(np.bincount(ray.ravel(), minlength=len(place)))])
-    layer = np.repeat(rank, counts)[by_ray]
-    return SpotAxes(np.ascontiguousarray(place[:, ::-1]), first.astype(np.int64), layer, by_ray + first_column)
-
-
-def axis_tables(view: BeamView, limit: float, scale: float) -> AxisTables:
+def axis_tables(view: BeamView, limit: float, scale: float, in_voxel_mm2: float) -> AxisTables:
     """Tables of a beam's layers.
 
     Parameters
@@ -145,31 +116,38 @@ def axis_tables(view: BeamView, limit: float, scale: float) -> AxisTables:
         Exponent up to which a Gaussian is followed.
     scale
         Dose is multiplied by it.
+    in_voxel_mm2
+        Is added to variances.
     """
-    arrays = view.superposition
-    table = np.ascontiguousarray(arrays.table[:, :, 0, :].transpose(1, 2, 0))
-    table[:, AMPLITUDE] *= scale
-    planes = view.fan.plane_mm
-    air = np.array([o.coefficients() for o in view.optics])
-    end, reach = np.empty(len(table)), np.empty(len(table))
-    for i, columns in enumerate(table):
-        amplitude = columns[AMPLITUDE]
-        last = int(np.flatnonzero(amplitude > _FAINT * amplitude.max())[-1])
-        end[i] = STEP_MM * min(last + 1, amplitude.size - 1)
-        amplitude[last + 1 :] = 0.0
-        in_air = max(np.polyval(c[::-1], planes).max() for c in air[i])
-        excess = arrays.excess[..., arrays.node[i]].max(where=arrays.depth < end[i], initial=0.0)
-        widest = (columns[VARIANCE] + columns[GAIN] * excess)[: last + 1].max() + in_air
-        reach[i] = np.sqrt(2.0 * limit * widest)
-    gain = np.ascontiguousarray(table[:, GAIN, 0])  # of the narrowest Gaussian, the same at all depths
-    return AxisTables(table, end.astype(np.float32), gain, arrays.node, air.astype(np.float32), reach)
-
-
-def _box(depth: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """Rows (z and y) between which any voxel has a depth."""
-    used = (depth < 1e8).any(axis=2)
-    z, y = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
-    return (int(z[0]), int(z[-1]) + 1, int(y[0]), int(y[-1]) + 1) if z.size else (0, 0, 0, 0)
+    arrays, planes = view.superposition, view.fan.plane_mm
+    layers, gaussians = len(view.beam.layers), arrays.table.shape[2]
+    columns = np.argsort(view.order, kind="stable")
+    table = np.ascontiguousarray(arrays.table[:, columns].transpose(1, 2, 3, 0))
+    table[:, :, AMPLITUDE] *= scale * np.array(view.part, dtype=np.float32)[columns, None, None]
+    air = np.array([view.optics[c].coefficients() for c in columns])
+    air[:, :, 0] += in_voxel_mm2
+    end, reach = np.zeros(layers), np.zeros(layers)
+    for column, terms, in_air in zip(columns, table, air, strict=True):
+        layer = view.order[column]
+        largest = terms[:, AMPLITUDE].sum(axis=0).max()
+        widest_air = max(np.polyval(c[::-1], planes).max() for c in in_air)
+        for term in terms:
+            seen = np.flatnonzero(term[AMPLITUDE] > _FAINT * largest)
+            last = int(seen[-1]) if seen.size else -1
+            term[AMPLITUDE, last + 1 :] = 0.0
+            end[layer] = max(end[layer], STEP_MM * min(last + 1, term.shape[1] - 1))
+            excess = arrays.excess[..., arrays.node[column]].max(where=arrays.depth < end[layer], initial=0.0)
+            widest = (term[VARIANCE] + term[GAIN] * excess)[: last + 1].max(initial=0.0) + widest_air
+            reach[layer] = max(reach[layer], np.sqrt(2.0 * limit * widest))
+    counts = gaussians * np.bincount(view.order, minlength=layers)
+    return AxisTables(
+        table.reshape(-1, *table.shape[2:]),
+        np.repeat(arrays.node[columns], gaussians),
+        np.repeat(air, gaussians, axis=0).astype(np.float32),
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        end.astype(np.float32),
+        reach,
+    )
 
 
 @njit(cache=True, inline="always")
@@ -196,15 +174,12 @@ def _fill(
     indices, values, length,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
-    nodes = excess.shape[2]
-    room = 0
+    nodes, quantities = excess.shape[2], values.shape[0]
     voxel = np.empty(0, dtype=np.int32)
-    near = np.empty((0, 0), dtype=np.float32)
-    wider = np.empty((0, 0), dtype=np.float32)
-    amount, width = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32)
+    near, wider = np.empty((5, 0), dtype=np.float32), np.empty((nodes, 0), dtype=np.float32)
+    work = np.empty((3 + quantities, 0), dtype=np.float32)
     used = 0
     for ray in range(begin, end):
-        spots = axes.first[ray + 1] - axes.first[ray]
         mine = axes.layer[axes.first[ray] : axes.first[ray + 1]]
         radius, deepest = 0.0, np.float32(0.0)
         for layer in mine:
@@ -216,33 +191,33 @@ def _fill(
         most = 0
         for r in range(count):
             most += rows[r, 3] - rows[r, 2]
-        if used + spots * most + 1 > indices.size:
-            return ray, used, spots * most + 1
-        if most > room:
-            room = most
-            voxel = np.empty(room, dtype=np.int32)
-            near = np.empty((5, room), dtype=np.float32)
-            amount, width = np.empty(room, dtype=np.float32), np.empty(room, dtype=np.float32)
-            wider = np.empty((nodes, room), dtype=np.float32)
+        if used + mine.size * most + 1 > indices.size:
+            return ray, used, mine.size * most + 1
+        if most > voxel.size:
+            voxel = np.empty(most, dtype=np.int32)
+            near, wider = np.empty((5, most), dtype=np.float32), np.empty((nodes, most), dtype=np.float32)
+            work = np.empty((3 + quantities, most), dtype=np.float32)
         found = _voxels_near(
-            axes.place[ray], np.float32(radius * radius), deepest, frame, distance, lattice, origin, spacing, depth,
-            excess, factor, rows[:count], voxel, near, wider,
+            axes.place[ray], deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows[:count],
+            voxel, near, wider,
         )  # fmt: skip
-        for s in range(spots):
-            at = axes.first[ray] + s
-            layer = axes.layer[at]
-            entries = _column(
-                tables.table[layer], tables.gain[layer], tables.air[layer], np.float32(limit), found, voxel, near,
-                wider[tables.node[layer]], amount, width, indices[used:], values[:, used:],
-            )  # fmt: skip
-            length[axes.column[at]] = entries
+        for s in range(mine.size):
+            layer = mine[s]
+            work[3:, :found] = 0.0
+            for term in range(tables.first[layer], tables.first[layer + 1]):
+                _add_term(
+                    tables.table[term], tables.air[term], np.float32(limit), found, near, wider[tables.node[term]],
+                    work,
+                )  # fmt: skip
+            entries = _write(work, found, voxel, indices[used:], values[:, used:])
+            length[axes.column[axes.first[ray] + s]] = entries
             used += entries
     return end, used, 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _voxels_near(
-    place, square, deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows, voxel, near, wider
+    place, deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows, voxel, near, wider
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Voxels near a ray: number, squares of their distances, depth, position along the beam, dose factor, excess."""
     nz, ny, nx = depth.shape
@@ -273,33 +248,47 @@ def _voxels_near(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _column(
-    table, gain, air, limit, found, voxel, near, wider, amount, width, indices, values
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Write a column; returns its entries. Loops are apart so that all but the look-up become vectors."""
+def _add_term(table, air, limit, found, near, wider, work):  # type: ignore[no-untyped-def]
+    """Add a Gaussian to the sums of each quantity. Loops are apart so that all but the look-up become vectors."""
+    amount, width, gain, total = work[0], work[1], work[2], work[3]
     _look_up(table[AMPLITUDE], near[WATER], found, amount)
     _look_up(table[VARIANCE], near[WATER], found, width)
+    _look_up(table[GAIN], near[WATER], found, gain)
     square_x, square_y, along, factor = near[SQUARE_X], near[SQUARE_Y], near[ALONG], near[FACTOR]
     half, one, none = np.float32(0.5), np.float32(1.0), np.float32(0.0)
     x0, x1, x2, y0, y1, y2 = air[0, 0], air[0, 1], air[0, 2], air[1, 0], air[1, 1], air[1, 2]
     for n in range(found):
-        water, w = max(width[n] + gain * wider[n], none), along[n]
+        water, w = max(width[n] + gain[n] * wider[n], none), along[n]
         in_x, in_y = water + x0 + w * (x1 + w * x2), water + y0 + w * (y1 + w * y2)
         both = one / (in_x * in_y)
         exponent = half * both * (square_x[n] * in_y + square_y[n] * in_x)
         dose = amount[n] * factor[n] * np.sqrt(both) * _exp(-min(exponent, limit))
-        amount[n] = dose if exponent < limit else none
+        dose = dose if exponent < limit else none
+        amount[n] = dose
+        total[n] += dose
+    for c in range(4, work.shape[0]):
+        _look_up(table[FIRST_CHANNEL + c - 4], near[WATER], found, width)
+        product = work[c]
+        for n in range(found):
+            product[n] += amount[n] * width[n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _write(work, found, voxel, indices, values):  # type: ignore[no-untyped-def]
+    """Write the entries of a column that are not 0; returns their number."""
+    total, out = work[3], values[0]
+    none = np.float32(0.0)
     entries = 0
     for n in range(found):
-        values[0, entries] = amount[n]
+        out[entries] = total[n]
         indices[entries] = voxel[n]
-        entries += amount[n] > none
+        entries += total[n] > none
     for c in range(1, values.shape[0]):
-        _look_up(table[FIRST_CHANNEL + c - 1], near[WATER], found, width)
+        product, out = work[3 + c], values[c]
         at = 0
         for n in range(found):
-            values[c, at] = amount[n] * width[n]
-            at += amount[n] > none
+            out[at] = product[n]
+            at += total[n] > none
     return entries
 
 

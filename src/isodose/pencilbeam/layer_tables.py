@@ -35,12 +35,16 @@ class LayerTables:
         Ranges for which excess variances are needed, ascending, ``(m,)``.
     node
         Which of them each layer takes, int32 ``(layers,)``.
+    gain
+        What variances of `isodose.pencilbeam.spreading` are multiplied by to be those of the base data's
+        core, ``(layers,)``.
     """
 
     table: NDArray[np.float32]
     first_layer: NDArray[np.int32]
     nodes_mm: NDArray[np.float64]
     node: NDArray[np.int32]
+    gain: NDArray[np.float64]
 
 
 def layer_tables(
@@ -71,6 +75,7 @@ def layer_tables(
     gaussians = kernels[0].gaussians
     table = np.zeros((count, len(kernels), gaussians, FIRST_CHANNEL + len(channels)), dtype=np.float32)
     ends = np.zeros(len(kernels), dtype=np.int64)
+    gains = np.empty(len(kernels))
     for i, kernel in enumerate(kernels):
         depths = lattice + passed[i]
         dose = np.interp(depths, kernel.depth_mm, kernel.dose, right=0.0)
@@ -80,6 +85,7 @@ def layer_tables(
         at = _GAIN_AT * kernel.range_mm
         core = float(np.interp(at, kernel.depth_mm, kernel.sigma_mm[:, 0])) ** 2
         gain = core / float(np.interp(at, spreading.STEP_MM * np.arange(water.size), water))
+        gains[i] = gain
         first = np.interp(depths, kernel.depth_mm, kernel.sigma_mm[:, 0] ** 2)
         for g in range(gaussians):
             columns = table[:, i, g]
@@ -91,7 +97,7 @@ def layer_tables(
                 columns[:, FIRST_CHANNEL + c] = _along(channel, kernel, depths, g)
     last = np.maximum.accumulate(ends)
     first_layer = np.searchsorted(last, np.arange(count), side="right").astype(np.int32)
-    return LayerTables(table, first_layer, nodes, node)
+    return LayerTables(table, first_layer, nodes, node, gains)
 
 
 def _along(

@@ -102,8 +102,7 @@ def spot_lattice(view: BeamView, source: LayerSource, sigma: NDArray[np.float64]
     amount = source.given[:, :, AMOUNT].sum(axis=(2, 3), dtype=np.float64)
     moment = source.given[:, :, MOMENT].sum(axis=(2, 3), dtype=np.float64)
     width = np.divide(moment, amount, out=np.zeros_like(amount), where=amount > 0.0)
-    in_map = np.repeat(sigma, source.gaussians, axis=0)
-    variance = width[:, :, None] + (in_map[None] * scale[:, None]) ** 2
+    variance = width[:, :, None] + (np.repeat(sigma, source.gaussians, axis=1) * scale[:, None]) ** 2
     total = amount.sum(axis=1)
     counts = amount > 1e-3 * total[:, None]
     counts &= (total > FAINT * total.max())[:, None]

@@ -27,7 +27,7 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
     given, gaussians
         Of a `isodose.pencilbeam.spot_source.LayerSource`.
     map_sigma
-        Standard deviation of the fluence map along x and y by component, ``(components, 2)`` mm.
+        Standard deviation of the fluence map along x and y by plane and component, ``(planes, components, 2)`` mm.
     lattice, taps
         Where, and the kernels.
     x, y
@@ -42,17 +42,14 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
         To work in.
     """
     middle = middle_cell(lattice, x, y)
-    span, parts = room.span, room.parts
-    for n in range(map_sigma.shape[0]):
-        first, cells = lattice.first_mm, lattice.spacing_mm
-        span[n, 2], span[n, 3] = cell_parts(x, map_sigma[n, 0], first[0], cells, given.shape[4], parts[n, 1])
-        span[n, 0], span[n, 1] = cell_parts(y, map_sigma[n, 1], first[1], cells, given.shape[3], parts[n, 0])
     largest = 0.0
     for plane in range(given.shape[0]):
         patch.fine[:, plane] = 0.0
         patch.coarse[:, plane] = 0.0
-        cell = lattice.cell_mm[plane]
-        total, wide = add_terms(given[plane], gaussians, map_sigma, lattice, cell, taps, middle, patch, plane, room)
+        cell, sigma = lattice.cell_mm[plane], map_sigma[plane]
+        if plane == 0 or np.any(sigma != map_sigma[plane - 1]):
+            _split(x, y, sigma, lattice, given.shape[3], given.shape[4], room)
+        total, wide = add_terms(given[plane], gaussians, sigma, lattice, cell, taps, middle, patch, plane, room)
         largest = max(largest, total)
         if total < faint * largest or total <= 0.0:
             patch.fine[:, plane] = 0.0
@@ -69,6 +66,16 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
         patch.factor[plane] = total / found if found > 0.0 else 1.0
         patch.radius[plane] = _UNROUND * math.sqrt(2.0 * half_square) + max(cell[0], cell[1])
     return given.shape[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _split(x, y, sigma, lattice, rows, columns, room):  # type: ignore[no-untyped-def]
+    """Split a spot over rays."""
+    (first_u, first_v), spacing = lattice.first_mm, lattice.spacing_mm
+    for n in range(sigma.shape[0]):
+        span, parts = room.span[n], room.parts[n]
+        span[0], span[1] = cell_parts(y, sigma[n, 1], first_v, spacing, rows, parts[0])
+        span[2], span[3] = cell_parts(x, sigma[n, 0], first_u, spacing, columns, parts[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

@@ -109,7 +109,7 @@ def add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, p
             if widths > 1:
                 _distribute(given[t, kind], amounts, moments, parts, span, widths, room)
             elif room.is_coarse[0]:
-                _add_up(given[t, kind], parts, span, room.half[0], room.images[0])
+                _lay_out_coarse(given[t, kind], parts, span, room.half[0], room.images[0], room.lines)
             else:
                 _lay_out(given[t, kind], parts, span, room.half[0], room.images[0])
             for k in range(widths):
@@ -119,15 +119,20 @@ def add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, p
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _in_cells(width, cell, is_coarse):  # type: ignore[no-untyped-def]
-    """Variance in cells squared; adding up two by two cells has widened the image by a quarter of a fine one's."""
+    """Variance in cells squared, less what going to coarse cells has brought already."""
     square = width / cell**2
-    return np.float32(0.25 * (square - 0.25) if is_coarse else square)
+    return np.float32(0.25 * (square - 0.75) if is_coarse else square)
 
 
 @njit(cache=True, inline="always")
-def _blocks(first, count):  # type: ignore[no-untyped-def]
-    """Coarse cells that so many fine cells from a first one on lie in."""
-    return ((first + count - 1) >> 1) - (first >> 1) + 1
+def _coarse_cells(first, count):  # type: ignore[no-untyped-def]
+    """First coarse cell that fine cells reach, and how many.
+
+    A fine cell is a quarter of a coarse one off the middle of its own, and gives it three quarters and a quarter to
+    the neighbour on that side: the mean stays where it is.
+    """
+    begin = (first - 1) >> 1
+    return begin, ((first + count) >> 1) - begin + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -137,8 +142,8 @@ def _smooth(k, q, span, cell, lattice, taps, middle, patch, plane, room):  # typ
     taps_of(taps, _in_cells(room.width[k], cell[0], is_coarse), taps_u)
     half_v = taps_of(taps, _in_cells(room.width[k], cell[1], is_coarse), taps_v)
     if is_coarse:
-        rows, columns = _blocks(span[0], span[1]), _blocks(span[2], span[3])
-        corner = (span[0] >> 1) - middle[0] + lattice.half_coarse, (span[2] >> 1) - middle[1] + lattice.half_coarse
+        (row, rows), (column, columns) = _coarse_cells(span[0], span[1]), _coarse_cells(span[2], span[3])
+        corner = row - middle[0] + lattice.half_coarse, column - middle[1] + lattice.half_coarse
         add_smoothed(
             room.images[k], rows, columns + 2 * half_u, columns, corner, taps_u, half_u, taps_v, half_v, room.work,
             room.lines, patch.coarse[q, plane],
@@ -204,30 +209,37 @@ def _lay_out(amounts, parts, span, half, image):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _add_up(amounts, parts, span, half, block):  # type: ignore[no-untyped-def]
-    """Write sums over coarse cells, in quarters, as `_lay_out` does."""
-    stride, shift = _blocks(span[2], span[3]) + 2 * half, span[2] & 1
-    block[: 2 * half + _blocks(span[0], span[1]) * stride] = 0.0
+def _lay_out_coarse(amounts, parts, span, half, image, line):  # type: ignore[no-untyped-def]
+    """As `_lay_out`, in coarse cells and per fine cell."""
+    (_, rows), (first, columns) = _coarse_cells(span[0], span[1]), _coarse_cells(span[2], span[3])
+    stride = columns + 2 * half
+    image[: 2 * half + rows * stride] = 0.0
+    near, far = np.float32(0.75), np.float32(0.25)
     for j in range(span[1]):
-        row = ((span[0] + j) >> 1) - (span[0] >> 1)
-        given, line = amounts[span[0] + j, span[2] :], block[2 * half + row * stride :]
-        weight = np.float32(0.25) * parts[0, j]
+        given, weight = amounts[span[0] + j, span[2] :], np.float32(0.25) * parts[0, j]
+        line[:columns] = 0.0
         for i in range(span[3]):
-            line[(i + shift) >> 1] += weight * parts[1, i] * given[i]
+            u = span[2] + i
+            dose, lower = weight * parts[1, i] * given[i], ((u - 1) >> 1) - first
+            line[lower] += (far if u & 1 == 0 else near) * dose
+            line[lower + 1] += (near if u & 1 == 0 else far) * dose
+        v = span[0] + j
+        one, two = (far, near) if v & 1 == 0 else (near, far)
+        at = 2 * half + (((v - 1) >> 1) - ((span[0] - 1) >> 1)) * stride
+        low, high = image[at:], image[at + stride :]
+        for i in range(columns):
+            low[i] += one * line[i]
+            high[i] += two * line[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _distribute(given, amounts, moments, parts, span, widths, room):  # type: ignore[no-untyped-def]
-    """Write images by width, fine or in sums over coarse cells, every ray on the two widths nearest to its own."""
-    shift = span[2] & 1
+    """Write images by width, fine or coarse, every ray on the two widths nearest to its own."""
+    (row, rows), (column, columns) = _coarse_cells(span[0], span[1]), _coarse_cells(span[2], span[3])
     for k in range(widths):
-        if room.is_coarse[k]:
-            cells = _blocks(span[0], span[1]) * (_blocks(span[2], span[3]) + 2 * room.half[k])
-        else:
-            cells = span[1] * (span[3] + 2 * room.half[k])
-        room.images[k, : 2 * room.half[k] + cells] = 0.0
+        across, down = (columns, rows) if room.is_coarse[k] else (span[3], span[1])
+        room.images[k, : 2 * room.half[k] + down * (across + 2 * room.half[k])] = 0.0
     for j in range(span[1]):
-        row = ((span[0] + j) >> 1) - (span[0] >> 1)
         for i in range(span[3]):
             v, u = span[0] + j, span[2] + i
             if amounts[v, u] <= 0.0:
@@ -239,9 +251,16 @@ def _distribute(given, amounts, moments, parts, span, widths, room):  # type: ig
             share = (width - room.width[upper - 1]) / (room.width[upper] - room.width[upper - 1])
             share = min(max(share, np.float32(0.0)), np.float32(1.0))
             for k, part in ((upper - 1, dose * (np.float32(1.0) - share)), (upper, dose * share)):
-                half = room.half[k]
-                if room.is_coarse[k]:
-                    place = 2 * half + row * (_blocks(span[2], span[3]) + 2 * half) + ((i + shift) >> 1)
-                    room.images[k, place] += np.float32(0.25) * part
-                else:
-                    room.images[k, 2 * half + j * (span[3] + 2 * half) + i] += part
+                image, half = room.images[k], room.half[k]
+                if not room.is_coarse[k]:
+                    image[2 * half + j * (span[3] + 2 * half) + i] += part
+                    continue
+                stride = columns + 2 * half
+                at = 2 * half + (((v - 1) >> 1) - row) * stride + ((u - 1) >> 1) - column
+                lower = np.float32(0.25 if v & 1 == 0 else 0.75) * part * np.float32(0.25)
+                upper_row = part * np.float32(0.25) - lower
+                left = np.float32(0.25 if u & 1 == 0 else 0.75)
+                image[at] += left * lower
+                image[at + 1] += (np.float32(1.0) - left) * lower
+                image[at + stride] += left * upper_row
+                image[at + stride + 1] += (np.float32(1.0) - left) * upper_row

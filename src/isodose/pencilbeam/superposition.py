@@ -5,6 +5,7 @@ The loop run backwards is the adjoint, which an optimiser needs.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +89,24 @@ def widened(variance, gain, wider, beyond, widest):  # type: ignore[no-untyped-d
     return min(max(variance + beyond + gain * wider, np.float32(0.0)), widest)
 
 
+@njit(cache=True, inline="always")
+def lookup_place(width, scale):  # type: ignore[no-untyped-def]
+    """Where a variance's rung is looked up."""
+    return np.int32(math.sqrt(width) * scale)
+
+
+@njit(cache=True, inline="always")
+def share_above(width, below, per_rung):  # type: ignore[no-untyped-def]
+    """Part of a Gaussian that goes to the rung above it, so that the variance is kept."""
+    return (width - below) * per_rung
+
+
+@njit(cache=True, inline="always")
+def buffer_place(offset, level, row, column, stride):  # type: ignore[no-untyped-def]
+    """Where a ray's cell lies in the buffer of all planes of widths."""
+    return offset + (row >> level) * (stride >> level) + (column >> level)
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
 def contributions(  # type: ignore[no-untyped-def]
     columns, row, part, first, last, wider, air, widest, scale, amount, width, place
@@ -123,7 +142,7 @@ def contributions(  # type: ignore[no-untyped-def]
             gain = between(gain_a[i], gain_b[i], part)
             widths[i] = widened(variance, gain, excess[i], beyond[i], widest)
         for i in range(last - first):
-            places[i] = np.int32(np.sqrt(widths[i]) * scale)
+            places[i] = lookup_place(widths[i], scale)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -179,7 +198,7 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
                 for i in range(last - first):
                     k = lookup[place[g, i]]
                     dose = fluence[ray, first + i] * amount[g, i]
-                    above = dose * (width[g, i] - variance[k]) * per_rung[k]
+                    above = dose * share_above(width[g, i], variance[k], per_rung[k])
                     of_ray[0, k] += dose - above
                     of_ray[0, k + 1] += above
                     for c in range(1, channels):
@@ -191,8 +210,7 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
                         of_ray[c, k + 1] += factor * above
                     lowest, highest = min(lowest, k), max(highest, k + 1)
             for k in range(lowest, highest + 1):
-                lv = level[k]
-                where = offsets[k] + (cell[ray, 0] >> lv) * (shape[1] >> lv) + (cell[ray, 1] >> lv)
+                where = buffer_place(offsets[k], level[k], cell[ray, 0], cell[ray, 1], shape[1])
                 for c in range(channels):
                     planes[c, where] += of_ray[c, k]
                     of_ray[c, k] = 0.0
@@ -261,14 +279,13 @@ def adjoint(view, image, active, out, begin, end):  # type: ignore[no-untyped-de
                 width, place,
             )  # fmt: skip
             for k in range(rungs):
-                lv = level[k]
-                where = offsets[k] + (cell[ray, 0] >> lv) * (shape[1] >> lv) + (cell[ray, 1] >> lv)
+                where = buffer_place(offsets[k], level[k], cell[ray, 0], cell[ray, 1], shape[1])
                 for c in range(channels):
                     of_ray[c, k] = planes[c, where] * scale[plane]
             for g in range(gaussians):
                 for i in range(last - first):
                     k = lookup[place[g, i]]
-                    share = (width[g, i] - variance[k]) * per_rung[k]
+                    share = share_above(width[g, i], variance[k], per_rung[k])
                     seen = between(of_ray[0, k], of_ray[0, k + 1], share)
                     for c in range(1, channels):
                         column = FIRST_CHANNEL + c - 1

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+
+def used_box(used: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Rows (z and y) between which any voxel of a mask lies, with the ones behind the last."""
+    rows = used.any(axis=2)
+    z, y = np.flatnonzero(rows.any(axis=1)), np.flatnonzero(rows.any(axis=0))
+    return (int(z[0]), int(z[-1]) + 1, int(y[0]), int(y[-1]) + 1) if z.size else (0, 0, 0, 0)
 
 
 @njit(cache=True, error_model="numpy")

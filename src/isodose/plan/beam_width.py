@@ -58,11 +58,11 @@ def _moments(ion: str, energy_mev_u: float, start_mm: float, end_mm: float) -> t
     middle = 0.5 * (edges[1:] + edges[:-1])
     particle = species(IONS[ion])
     energies = np.append(energy_mev_u, energy_for_range(ion, residual - middle))
-    growth = _scattering_power(particle, energies) * _CM_PER_MM * np.diff(edges)
+    growth = differential_moliere(particle, energies) * _CM_PER_MM * np.diff(edges)
     return float(growth.sum()), float(growth @ (end - middle) ** 2)
 
 
-def _scattering_power(particle: Species, energy_mev_u: NDArray[np.float64]) -> NDArray[np.float64]:
+def differential_moliere(particle: Species, energy_mev_u: NDArray[np.float64]) -> NDArray[np.float64]:
     """Growth of the variance of the projected angle, rad2 per cm of water, after the first energy given."""
     kinetic = energy_mev_u * particle.nucleons
     pv = kinetic * (kinetic + 2.0 * particle.mass_mev) / (kinetic + particle.mass_mev)
