@@ -91,19 +91,57 @@ def explicit(patient: Patient, plan: Plan, of: Machine, engine: PencilBeam) -> n
         )
         sigma, angle = layer.spot_sigma_mm(of)[0], of.divergence_rad(layer.energy_mev_u)[0]
         _explicit(
-            layer.spots.x_mm, layer.spots.y_mm, layer.spots.particles, sigma, angle, axes,
-            np.array(of.source_distance_mm), reach, stopping, scattering, np.array(patient.grid.lower_mm),
-            np.array(patient.grid.spacing_mm), power, water, kernel.range_mm, scale, dose_of, columns, weights,
-            np.array(grid.origin_mm), np.array(grid.spacing_mm), dose,
-        )  # fmt: skip
+            layer.spots.x_mm,
+            layer.spots.y_mm,
+            layer.spots.particles,
+            sigma,
+            angle,
+            axes,
+            np.array(of.source_distance_mm),
+            reach,
+            stopping,
+            scattering,
+            np.array(patient.grid.lower_mm),
+            np.array(patient.grid.spacing_mm),
+            power,
+            water,
+            kernel.range_mm,
+            scale,
+            dose_of,
+            columns,
+            weights,
+            np.array(grid.origin_mm),
+            np.array(grid.spacing_mm),
+            dose,
+        )
     return dose * 100.0 * 1.602176634e-10
 
 
 @njit(error_model="numpy", fastmath=True)
 def _explicit(  # type: ignore[no-untyped-def]
-    xs, ys, particles, sigma, angle, axes, source, reach, stopping, scattering, lower, spacing, power, water,
-    range_mm, scale, dose_of, variance_of, weight_of, origin, step, out,
-):  # fmt: skip
+    xs,
+    ys,
+    particles,
+    sigma,
+    angle,
+    axes,
+    source,
+    reach,
+    stopping,
+    scattering,
+    lower,
+    spacing,
+    power,
+    water,
+    range_mm,
+    scale,
+    dose_of,
+    variance_of,
+    weight_of,
+    origin,
+    step,
+    out,
+):
     pitch = 2.0 * REACH_SIGMAS * sigma / (SPLIT - 1)
     own = pitch**2  # variance of a beamlet in air
     rest = sigma**2 - own
@@ -219,14 +257,16 @@ def main() -> None:
     timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing)  # compiles
     wall, kernels, cpu, rays = timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing)
     print(
-        f"{spots} spots, {rays} rays, {arguments.spacing:g} mm: whole {wall:.2f} s, kernels {kernels:.2f} s, {cpu:.2f} CPU-s"
+        f"{spots} spots, {rays} rays, {arguments.spacing:g} mm: whole {wall:.2f} s, kernels {kernels:.2f} s, "
+        f"{cpu:.2f} CPU-s"
     )
     print("\nspots   rays  voxel/mm  whole/s  kernels/s")
     for spot_mm in (6.0, 3.0, 1.5):
         _, other = head_plan(spot_mm)
         t = timed(patient, other, arguments.threads, spacing_mm=arguments.spacing)
         print(
-            f"{sum(b.spot_count for b in other.beams):6d} {t[3]:6d} {arguments.spacing:6.1f} {t[0]:10.2f} {t[1]:8.2f}"
+            f"{sum(b.spot_count for b in other.beams):6d} {t[3]:6d} {arguments.spacing:6.1f} {t[0]:10.2f} "
+            f"{t[1]:8.2f}"
         )
     for ray_mm in (2.0, 1.4, 1.0):
         t = timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing, ray_spacing_mm=ray_mm)
@@ -246,12 +286,13 @@ def main() -> None:
         difference = np.abs(ours - theirs)
         top = theirs.max()
         high = theirs > 0.1 * top
+        whole = seconds / few.beams[0].spot_count * spots
         print(
-            f"beam {beam}: {few.beams[0].spot_count} spots explicitly in {seconds:.0f} CPU-s; difference: largest "
-            f"{100 * difference.max() / top:.2f} %, 99th percentile above 10 % "
-            f"{100 * np.percentile(difference[high], 99):.3g} of {100 * top:.3g}, rms "
-            f"{100 * np.sqrt((difference[high] ** 2).mean()) / top:.3f} % of maximum; the plan would take "
-            f"{seconds / few.beams[0].spot_count * spots:.0f} CPU-s, {seconds / few.beams[0].spot_count * spots / cpu:.0f} x"
+            f"beam {beam}: {few.beams[0].spot_count} spots explicitly in {seconds:.0f} CPU-s; difference: "
+            f"largest {100 * difference.max() / top:.2f} %, 99th percentile above 10 % "
+            f"{100 * np.percentile(difference[high], 99) / top:.2f} %, rms "
+            f"{100 * np.sqrt((difference[high] ** 2).mean()) / top:.2f} % of the maximum; the plan would "
+            f"take {whole:.0f} CPU-s, {whole / cpu:.0f} times as much"
         )
 
 

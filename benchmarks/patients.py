@@ -158,8 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     warnings.simplefilter("ignore", IsodoseWarning)
     print(
-        f"{'case':10s}{'ion':8s}{'n':>3s}{'spots':>8s}{'MC %':>7s}{'dD95 %':>14s}{'dD50 %':>14s}{'dD5 %':>14s}"
-        f"{'gamma %':>9s}{'MC-MC %':>10s}{'s':>8s}"
+        f"{'case':10s}{'ion':8s}{'n':>3s}{'spots':>8s}{'MC %':>7s}{'dD95 %':>14s}{'dD50 %':>14s}"
+        f"{'dD5 %':>14s}{'gamma %':>9s}{'MC-MC %':>10s}{'s':>8s}"
     )
     results: dict[str, list[Result]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:

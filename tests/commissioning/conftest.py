@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,9 +65,9 @@ def synthetic(energy: float, noise: float = 0.0, seed: int = 0) -> Simulation:
 
 
 @pytest.fixture(scope="session")
-def synthetic_simulation() -> Callable[..., Simulation]:
-    """Makes simulations of known content."""
-    return synthetic
+def known() -> SimpleNamespace:
+    """Makes simulations, and tells what they are made of."""
+    return SimpleNamespace(simulation=synthetic, depth_dose=depth_dose, widths=widths)
 
 
 @pytest.fixture(scope="session")

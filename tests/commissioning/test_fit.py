@@ -12,15 +12,9 @@ ENERGIES = np.round(energy_for_range("proton", np.linspace(60.0, 180.0, 7)), 2)
 
 
 @pytest.fixture(scope="module")
-def kernels(synthetic_simulation):
+def kernels(known):
     # 0.2 % is the noise of a depth bin of the shipped data.
-    return fit_kernels([synthetic_simulation(e, 0.002, i) for i, e in enumerate(ENERGIES)], "proton")
-
-
-def expected(synthetic_simulation, kernel):
-    module = synthetic_simulation.__globals__
-    depth = kernel.depth_mm
-    return module["depth_dose"](depth, kernel.energy_mev_u), module["widths"](depth, kernel.energy_mev_u)
+    return fit_kernels([known.simulation(e, 0.002, i) for i, e in enumerate(ENERGIES)], "proton")
 
 
 def test_range_is_that_of_the_curve(kernels):
@@ -29,17 +23,17 @@ def test_range_is_that_of_the_curve(kernels):
         assert kernel.range_mm == pytest.approx(float(range_mm("proton", kernel.energy_mev_u)), rel=0.003)
 
 
-def test_depth_dose_is_recovered(kernels, synthetic_simulation):
+def test_depth_dose_is_recovered(kernels, known):
     for kernel in kernels:
-        dose, _ = expected(synthetic_simulation, kernel)
+        dose = known.depth_dose(kernel.depth_mm, kernel.energy_mev_u)
         # Noise of 0.2 %, less after averages over depth and energy, and bins of 1/5 of the peak's sigma.
         np.testing.assert_allclose(kernel.dose, dose, atol=0.006 * dose.max())
         assert np.mean(np.abs(kernel.dose - dose)) < 0.001 * dose.max()
 
 
-def test_gaussians_are_recovered(kernels, synthetic_simulation):
+def test_gaussians_are_recovered(kernels, known):
     for kernel in kernels:
-        _, sigma = expected(synthetic_simulation, kernel)
+        sigma = known.widths(kernel.depth_mm, kernel.energy_mev_u)
         at = (kernel.depth_mm > 0.45 * kernel.range_mm) & (kernel.depth_mm < 0.95 * kernel.range_mm)
         np.testing.assert_allclose(kernel.sigma_mm[at, 0], sigma[at, 0], rtol=0.03)
         np.testing.assert_allclose(kernel.sigma_mm[at, 1:], sigma[at, 1:], rtol=0.15)
@@ -63,8 +57,8 @@ def test_a_core_too_narrow_to_see_follows_multiple_scattering(kernels):
     assert wide / narrow == pytest.approx(2.0**1.5, rel=0.1)
 
 
-def test_fewer_gaussians_keep_the_integral_dose(kernels, synthetic_simulation):
-    simulations = [synthetic_simulation(e, 0.002, i) for i, e in enumerate(ENERGIES[:3])]
+def test_fewer_gaussians_keep_the_integral_dose(kernels, known):
+    simulations = [known.simulation(e, 0.002, i) for i, e in enumerate(ENERGIES[:3])]
     single = fit_kernels(simulations, "proton", 1)
     assert single[1].gaussians == 1
     assert np.all(single[1].weight == 1.0)
@@ -74,13 +68,12 @@ def test_fewer_gaussians_keep_the_integral_dose(kernels, synthetic_simulation):
     assert np.interp(at, single[1].depth_mm, single[1].sigma_mm[:, 0]) > 1.02 * core
 
 
-def test_depth_curves_read_between_bins(synthetic_simulation):
+def test_depth_curves_read_between_bins(known):
     energy = float(ENERGIES[2])
-    curves = DepthCurves(synthetic_simulation(energy))
-    module = synthetic_simulation.__globals__
+    curves = DepthCurves(known.simulation(energy))
     parts = np.linspace(0.9, 1.05, 301)
     dose, letd = curves.at(parts)
-    true = module["depth_dose"](parts * curves.range_mm, energy)
+    true = known.depth_dose(parts * curves.range_mm, energy)
     # Bins of a fifth of the peak's sigma, read as a spline of their sums, are good to a few per mille.
     np.testing.assert_allclose(dose, true, atol=0.002 * true.max())
     np.testing.assert_allclose(letd[parts < 1.0], 2.5, rtol=2e-3)
@@ -91,6 +84,6 @@ def test_smoothing_keeps_a_quadratic_and_calms_noise():
     quadratic = np.stack([x**2, 5.0 - x], axis=1)
     np.testing.assert_allclose(smoothed(quadratic), quadratic, atol=1e-9)
     noise = np.random.default_rng(6).standard_normal((30, 200))
-    # A quadratic through nine points keeps 0.255 of the variance in the middle (Savitzky and Golay).
-    assert np.var(smoothed(noise)[4:-4]) == pytest.approx(0.255, rel=0.1)
+    # A quadratic through seven points keeps 1/3 of the variance in the middle: 7/21 (Savitzky and Golay).
+    assert np.var(smoothed(noise)[3:-3]) == pytest.approx(1.0 / 3.0, rel=0.1)
     np.testing.assert_array_equal(smoothed(noise[:4]), noise[:4])

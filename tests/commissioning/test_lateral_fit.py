@@ -12,7 +12,7 @@ from isodose.commissioning.lateral_fit import (
     letd_of_gaussians,
     parts_in_bins,
 )
-from isodose.commissioning.lateral_profiles import blur_matrix, lateral_profile
+from isodose.commissioning.lateral_profiles import SPOT_SIGMA_MM, blur_matrix, lateral_profile
 
 WIDTH = 0.7
 EDGES = np.concatenate([[0.0], (np.arange(150) + 0.5) * WIDTH])
@@ -95,7 +95,7 @@ def test_blur_shows_a_spot():
     at = np.arange(0.0, 20.0, 0.5)
     # Bins add the variance of a box, once where the beam is sorted into them and once where they are spread
     # again; what is left is of fourth order.
-    variance = 3.0**2 + 2.0**2 + 2.0 * WIDTH**2 / 12.0
+    variance = 3.0**2 + SPOT_SIGMA_MM**2 + 2.0 * WIDTH**2 / 12.0
     expected = np.exp(-0.5 * at**2 / variance) / np.sqrt(2.0 * np.pi * variance)
     np.testing.assert_allclose(seen[:40], expected, atol=1e-3 * expected[0])
 

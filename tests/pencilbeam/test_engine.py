@@ -273,7 +273,7 @@ def test_doses_are_not_negative_and_end_with_the_body(box, cube, spot_plan, comp
     external = Structure("body", Role.EXTERNAL, patient.grid, body)
     patient = replace(patient, structures={"body": external})
     plan = spot_plan(60.0, 70.0, spots=((-10.0, -3.0, 1e6), (5.0, 6.0, 2e6)))
-    found = compute(patient, plan, Quantity.LETD)
+    found = compute(patient, plan, Quantity.LETD, gaussians=1)  # no halo hides what undershoots
     dose, letd = found.values[Quantity.DOSE], found.values[Quantity.LETD]
     assert np.all(dose[body == 0.0] == 0.0)
     assert dose.min() >= 0.0

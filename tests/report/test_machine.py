@@ -81,9 +81,10 @@ def test_what_failed_is_marked(tmp_path, data_only):
 
 def test_differences_in_the_table():
     table = figures_table([compared(120.0, -0.5), compared(200.0)], ["R80", "beyond 20 mm, peak"])
-    assert table.headings[3:] == ("120 MeV/u*", "200 MeV/u")
-    assert table.rows[0] == ("R80", "mm", "0.2 mm", "-0.100 ± 0.000 ✓", "+0.000 ± 0.000 ✓")
-    assert table.rows[1][3] == "-0.100 ± 0.020 ✓"
+    assert table.headings[2:] == ("120 MeV/u*", "200 MeV/u")
+    assert table.rows[0] == ("R80 / mm", "0.2 mm", "-0.100 ± 0.000 ✓", "+0.000 ± 0.000 ✓")
+    assert table.rows[1][0] == "beyond 20 mm, peak / %"
+    assert table.rows[1][2] == "-0.100 ± 0.020 ✓"
 
 
 def test_energies_that_fail_are_always_shown(data_only):

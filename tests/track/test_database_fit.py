@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from isodose.track.database import ClusterDatabase
 from isodose.track.database_entry import Entry, database_energies
 from isodose.track.database_fit import smooth_database, smooth_over_energy

@@ -90,6 +90,10 @@ def dose(
         int | None,
         typer.Option(min=1, max=3, help="Gaussians of the pencil beam.", show_default="all of the base data"),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Where the pencil beam computes: cpu or cuda.", show_default="cpu"),
+    ] = None,
     seed: Seed = 0,
     threads: Threads = None,
     jobs: Annotated[int, typer.Option(min=1, help="Plans computed side by side, of a folder or table.")] = 1,
@@ -113,6 +117,7 @@ def dose(
         "threads": threads,
         "spacing_mm": spacing,
         "gaussians": gaussians,
+        "device": device,
         "resume": resume or None,
     }
     request = Request(

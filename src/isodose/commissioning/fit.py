@@ -44,7 +44,6 @@ _FREE, _BOUND, _FIXED = 2.0, 0.05, 1e-3
 """Expected departure of the logarithms of widths and weights: from the depth beside, times the root of the
 step in ranges, in the first round of fits; from the smooth course over energy, in the second; of a core too
 narrow to be measured."""
-_SMALLEST_STEP = 0.005
 _MEASURABLE_MM = 0.35
 """Standard deviation that a core must have to be seen through a spot."""
 
@@ -92,14 +91,13 @@ def _each(
     core = _core_shape(ion, range_mm, nodes * range_mm)
     sigma, weight = _SEARCH[gaussians]
     middle = int(np.searchsorted(nodes, _BEGIN))
-    first = LateralFit(core[middle] * np.array(sigma), np.array(weight))
-    fits = [first] * nodes.size
-    for way in (range(middle, -1, -1), range(middle + 1, nodes.size)):
+    guess = LateralFit(core[middle] * np.array(sigma), np.array(weight))
+    fits = [_fitted(profiles[middle], guess, _FREE)] * nodes.size
+    for way in (range(middle - 1, -1, -1), range(middle + 1, nodes.size)):
         last = middle
         for i in way:
             start = fits[last].with_first(fits[last].sigma_mm[0] * core[i] / core[last])
-            step = max(abs(float(nodes[i] - nodes[last])), _SMALLEST_STEP)
-            fits[i] = _fitted(profiles[i], start, _FREE * np.sqrt(step))
+            fits[i] = _fitted(profiles[i], start, _FREE * float(np.sqrt(abs(nodes[i] - nodes[last]))))
             last = i
     return fits
 

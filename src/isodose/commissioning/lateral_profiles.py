@@ -10,9 +10,9 @@ from scipy.special import erf
 
 from isodose.commissioning.simulation import Simulation
 
-SPOT_SIGMA_MM = 2.0
-"""Profiles are compared as a spot of this size shows them, the smallest of clinical beams: what is finer
-does not reach a patient, and three Gaussians fit what is left several times better."""
+SPOT_SIGMA_MM = 1.4
+"""Profiles are compared as a spot of this size shows them, that of the narrowest clinical carbon beams: what
+is finer does not reach a patient, and three Gaussians fit what is left several times better."""
 
 _WORST_ERROR = 0.05
 """Relative uncertainty of the dose of a whole profile beyond which its shape says nothing."""

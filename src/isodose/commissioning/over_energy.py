@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-_WINDOW = 9
+_WINDOW = 7
 _FEWEST = 5
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns by energy, each value replaced by that of a local quadratic through nine energies.
+    """Columns by energy, each value replaced by that of a local quadratic through seven energies.
 
     Quantities of a beam change little from one energy to the next when they are compared at equal parts of
     the range, and energies of a campaign lie at even distances in range.

@@ -12,6 +12,7 @@ from isodose.machine.base_data import BaseData, PencilKernel
 
 _PARTS = np.concatenate([[0.01], np.arange(0.05, 0.9, 0.05), np.arange(0.9, 1.011, 0.01)])
 """Parts of the range at which energies are compared."""
+_FAINT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Smoothness:
     column
         What was looked at.
     largest_percent
-        Percent of the peak for the dose, of the integral dose for weights, else of the value itself.
+        Percent of the peak for the dose, of the integral dose for weights, else of the value itself; widths
+        count where their Gaussian holds 1 % of the dose.
     energy_mev_u, part
         Where.
     """
@@ -42,11 +44,13 @@ def smoothness(data: BaseData) -> tuple[Smoothness, ...]:
     rows.append(_worst("dose", dose / dose.max(axis=1, keepdims=True), energies, _PARTS))
     sigma, weight = _columns(data.kernels, "sigma_mm"), _columns(data.kernels, "weight")
     for g in range(data.kernels[0].gaussians):
-        rows.append(_worst(f"sigma {g + 1}", sigma[..., g], energies, _PARTS, relative=True))
+        # What a faint Gaussian's width does has no consequence.
+        matters = weight[..., g] >= _FAINT
+        rows.append(_worst(f"sigma {g + 1}", sigma[..., g], energies, _PARTS, True, matters))
         rows.append(_worst(f"weight {g + 1}", weight[..., g], energies, _PARTS))
     if all(k.letd is not None for k in data.kernels):
         letd = (_columns(data.kernels, "letd") * weight).sum(axis=2)
-        rows.append(_worst("LETd", letd, energies, _PARTS, relative=True))
+        rows.append(_worst("LETd", letd, energies, _PARTS, True))
     return tuple(rows)
 
 
@@ -66,7 +70,10 @@ def _worst(
     energies: NDArray[np.float64],
     parts: NDArray[np.float64],
     relative: bool = False,
+    matters: NDArray[np.bool_] | None = None,
 ) -> Smoothness:
     departure = np.abs(values - smoothed(values)) / (np.maximum(np.abs(values), 1e-9) if relative else 1.0)
+    if matters is not None:
+        departure = departure * matters
     i, j = np.unravel_index(int(np.argmax(departure)), departure.shape)
     return Smoothness(name, 100.0 * float(departure[i, j]), float(energies[i]), float(parts[j]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ class Influence:
         sums = self._in_threads(part, threads)
         for other in sums[1:]:
             sums[0] += other
-        return sums[0].reshape(self.grid.shape)
+        return np.asarray(sums[0].reshape(self.grid.shape), dtype=np.float32)
 
     def dose(self, weights: ArrayLike, threads: int | None = None) -> Dose:
         """Dose of spot weights ``(spots,)``, with every other quantity averaged over it.
@@ -232,7 +233,7 @@ class Influence:
         edges = np.searchsorted(self.indptr, wanted)
         edges[0], edges[-1] = 0, self.spots
         with ThreadPoolExecutor(count) as pool:
-            work = [pool.submit(partial(part, int(a), int(b))) for a, b in zip(edges, edges[1:], strict=False)]
+            work = [pool.submit(partial(part, int(a), int(b))) for a, b in pairwise(edges)]
             return [done.result() for done in work]
 
 

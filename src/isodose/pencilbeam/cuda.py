@@ -40,8 +40,9 @@ class DeviceSums:
     """
 
     def __init__(self, channels: int, grid: Grid, inside: NDArray[np.bool_]) -> None:
-        if not cuda.is_available():
-            reason = " ".join(str(cuda.cuda_error() or "no device").split())
+        if not cuda.is_available():  # type: ignore[no-untyped-call]
+            error = cuda.cuda_error()  # type: ignore[no-untyped-call]
+            reason = " ".join(str(error or "no device").split())
             raise InputError("device", f"'cuda' without a usable CUDA device ({reason})", "'cpu'")
         self._grid = grid
         self._inside = cuda.to_device(inside)

@@ -3,6 +3,9 @@
 Buffers of widths are ``(planes, channels, cells)``: a batch of planes of the fan is worked on together.
 """
 
+# mypy: disable-error-code=attr-defined
+# (numba makes the names of its CUDA module as it is imported)
+
 from __future__ import annotations
 
 import numpy as np
@@ -28,7 +31,7 @@ def deposit(  # type: ignore[no-untyped-def]
     cell, depth, excess, air, first_layer, node, columns, variance, per_rung, level, lookup, lookup_scale,
     offsets, stride, fluence, active, begin, count, planes,
 ):  # fmt: skip
-    """Give every ray's dose on a batch of planes to the widths, as `isodose.pencilbeam.superposition.forward`.
+    """Give every ray's dose on a batch of planes to the widths, as `superposition.forward` does.
 
     Parameters
     ----------
@@ -54,7 +57,8 @@ def deposit(  # type: ignore[no-untyped-def]
         return
     part = np.float32(at - row)
     widest = variance[variance.shape[0] - 1]
-    for layer in range(max(first_layer[row], active[ray, 0]), active[ray, 1]):
+    first = first_layer[row] if first_layer[row] > active[ray, 0] else active[ray, 0]
+    for layer in range(first, active[ray, 1]):
         wider, beyond = excess[begin + plane, ray, node[layer]], air[begin + plane, layer]
         for g in range(columns.shape[2]):
             dose = fluence[ray, layer] * between(
@@ -72,9 +76,7 @@ def deposit(  # type: ignore[no-untyped-def]
                 cuda.atomic.add(planes, (plane, 0, where), amount)
                 for c in range(1, planes.shape[1]):
                     column = FIRST_CHANNEL + c - 1
-                    factor = between(
-                        columns[row, column, g, layer], columns[row + 1, column, g, layer], part
-                    )
+                    factor = between(columns[row, column, g, layer], columns[row + 1, column, g, layer], part)
                     cuda.atomic.add(planes, (plane, c, where), factor * amount)
 
 

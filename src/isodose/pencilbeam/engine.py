@@ -33,6 +33,9 @@ from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan
 from isodose.plan.plan_check import check_plan
 
+if TYPE_CHECKING:
+    from isodose.pencilbeam.cuda import DeviceSums
+
 _FINEST_RAY_MM, _COARSEST_RAY_MM = 0.8, 2.0
 _RAY_SIGMAS = 0.7
 """Distance of rays in standard deviations of the narrowest spot."""

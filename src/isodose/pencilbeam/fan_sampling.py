@@ -78,9 +78,13 @@ def covered(u, v, w, planes, nv, nu):  # type: ignore[no-untyped-def]
 @njit(cache=True, inline="always")
 def plane_before(w, planes):  # type: ignore[no-untyped-def]
     """Plane before a point, the one behind it, and the part of the way from one to the other."""
-    w = min(max(w, 0.0), planes - 1.0)
-    plane = min(int(w), max(planes - 2, 0))
-    return plane, min(plane + 1, planes - 1), np.float32(w - plane)
+    # Comparisons, as numba 0.68 compiles min and max for the CPU only.
+    if planes == 1 or w <= 0.0:
+        return 0, 1 if planes > 1 else 0, np.float32(0.0)
+    if w >= planes - 1.0:
+        return planes - 2, planes - 1, np.float32(1.0)
+    plane = int(w)
+    return plane, plane + 1, np.float32(w - plane)
 
 
 @njit(cache=True, inline="always")

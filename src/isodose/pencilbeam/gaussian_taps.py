@@ -13,13 +13,14 @@ _ROWS_PER_CELL = 12.0
 _WIDEST_CELLS = 20.0
 """Largest standard deviation in cells."""
 _SMOOTH = 0.5
-"""Variance in cells squared from which a sampled Gaussian has the right one; below, three weights are made to."""
-_NEGLIGIBLE = 1e-4
+"""Variance in cells squared from which a sampled Gaussian has the right one; below, three weights are made
+to."""
+_NEGLIGIBLE = 5e-4
 """A kernel ends where its weights fall below this part of the middle one."""
 
 
 class GaussianTaps(NamedTuple):
-    """Half kernels of variances whose roots are evenly spaced; between two rows they are mixed, which keeps the variance exact.
+    """Half kernels of variances with evenly spaced roots, mixed between two rows to keep the variance.
 
     Parameters
     ----------
@@ -30,13 +31,13 @@ class GaussianTaps(NamedTuple):
     """
 
     kernel: NDArray[np.float32]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # type: ignore[assignment]  # hides tuple.count, which no one needs
 
 
 def gaussian_taps() -> GaussianTaps:
     """Table up to the largest variance; wider kernels are given as that."""
     rows = (np.arange(_WIDEST_CELLS * _ROWS_PER_CELL + 2) / _ROWS_PER_CELL) ** 2
-    step = np.arange(int(5.0 * _WIDEST_CELLS))
+    step = np.arange(int(5.0 * _WIDEST_CELLS), dtype=np.float64)
     kernel = np.exp(-(step**2) / (2.0 * np.maximum(rows, _SMOOTH)[:, None]))
     kernel[kernel < _NEGLIGIBLE] = 0.0
     kernel /= kernel[:, :1] + 2.0 * kernel[:, 1:].sum(axis=1, keepdims=True)
@@ -63,9 +64,9 @@ def taps_of(table, variance, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def add_smoothed(
+def add_smoothed(  # type: ignore[no-untyped-def]
     image, rows, stride, columns, corner, taps_u, half_u, taps_v, half_v, work, lines, out
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     """Convolve a small image with a separable kernel and add it to another.
 
     Rows follow each other without a gap in all arrays, so that loops are long.

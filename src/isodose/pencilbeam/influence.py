@@ -47,13 +47,13 @@ def influence_matrix(
     voxels
         Where the dose is wanted.
     resolution
-        How finely each beam is followed. Where it does not split spots, a spot takes the way of one ray for each
-        voxel (`isodose.pencilbeam.influence_single`).
+        How finely each beam is followed. Where it does not split spots, a spot takes the way of one ray for
+        each voxel (`isodose.pencilbeam.influence_single`).
     channels
         Further quantities that the dose is weighted with; None is LETd.
     kept
-        Part of a spot's dose that is kept at every depth, between 0.5 and 0.9999; what lies outside is given to
-        the rest.
+        Part of a spot's dose that is kept at every depth, between 0.5 and 0.9999; what lies outside is given
+        to the rest.
     threads
         Number of threads.
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from isodose.pencilbeam.threads import over_chunks
 
 _BLOCK = 1 << 24
-"""Entries of a block, unless a column needs more. Memory that is not written takes no room, and that of arrays so
-large goes back to the system when they are given up."""
+"""Entries of a block, unless a column needs more. Memory that is not written takes no room, and that of
+arrays so large goes back to the system when they are given up."""
 
 
 @dataclass(slots=True, eq=False)
@@ -31,8 +31,8 @@ Fill = Callable[
     [int, int, NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]],
     tuple[int, int, int],
 ]
-"""``fill(begin, end, indices, values, length)`` writes as many of the tasks as fit and returns the first that did
-not, the entries written, and how many entries that task may need; ``length`` is by column."""
+"""``fill(begin, end, indices, values, length)`` writes as many of the tasks as fit and returns the first that
+did not, the entries written, and how many entries that task may need; ``length`` is by column."""
 
 
 class ColumnStore:

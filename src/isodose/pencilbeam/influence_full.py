@@ -42,7 +42,9 @@ def add_full(
     first = first_column
     for index, layer in enumerate(view.beam.layers):
         source = layer_source(view, index, threads)
-        _add_layer(store, view, source, voxels, wanted, (layer.spots.x_mm, layer.spots.y_mm), first, kept, threads)
+        _add_layer(
+            store, view, source, voxels, wanted, (layer.spots.x_mm, layer.spots.y_mm), first, kept, threads
+        )
         first += len(layer.spots)
 
 
@@ -65,18 +67,39 @@ def _add_layer(
     lattice = spot_lattice(view, source, sigma, kept)
     taps = gaussian_taps()
     geometry = (
-        fan.frame, fan.source_distance_mm, (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm),
-        np.array(grid.origin_mm), np.array(grid.spacing_mm),
-    )  # fmt: skip
+        fan.frame,
+        fan.source_distance_mm,
+        (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm),
+        np.array(grid.origin_mm),
+        np.array(grid.spacing_mm),
+    )
     arrays = view.superposition
     box = used_box(wanted > 0.0)
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
         patch, room = empty_patch(lattice, fan.planes, values.shape[0]), room_for(source, lattice, taps)
         return _fill(
-            geometry, box, wanted, arrays.scale, source.given, source.gaussians, sigma, lattice, taps, x, y, kept,
-            patch, room, first, begin, end, indices, values, length,
-        )  # fmt: skip
+            geometry,
+            box,
+            wanted,
+            arrays.scale,
+            source.given,
+            source.gaussians,
+            sigma,
+            lattice,
+            taps,
+            x,
+            y,
+            kept,
+            patch,
+            room,
+            first,
+            begin,
+            end,
+            indices,
+            values,
+            length,
+        )
 
     def columns_of(begin: int, end: int) -> NDArray[np.int64]:
         return np.arange(first + begin, first + end)
@@ -85,10 +108,28 @@ def _add_layer(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(
-    geometry, box, wanted, scale, given, gaussians, sigma, lattice, taps, x, y, kept, patch, room, first, begin, end,
-    indices, values, length,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _fill(  # type: ignore[no-untyped-def]
+    geometry,
+    box,
+    wanted,
+    scale,
+    given,
+    gaussians,
+    sigma,
+    lattice,
+    taps,
+    x,
+    y,
+    kept,
+    patch,
+    room,
+    first,
+    begin,
+    end,
+    indices,
+    values,
+    length,
+):
     frame, distance, planes, origin, spacing = geometry
     rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
     used = 0
@@ -109,19 +150,43 @@ def _fill(
         if used + most > indices.size:
             return spot, used, most
         entries = _sample(
-            place, frame, distance, planes, origin, spacing, wanted, scale, lattice, patch,
-            min(reached + 1, given.shape[0]), rows[:count], indices[used:], values[:, used:],
-        )  # fmt: skip
+            place,
+            frame,
+            distance,
+            planes,
+            origin,
+            spacing,
+            wanted,
+            scale,
+            lattice,
+            patch,
+            min(reached + 1, given.shape[0]),
+            rows[:count],
+            indices[used:],
+            values[:, used:],
+        )
         length[first + spot] = entries
         used += entries
     return end, used, 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _sample(
-    place, frame, distance, lattice_of_planes, origin, spacing, wanted, scale, lattice, patch, planes, rows, indices,
+def _sample(  # type: ignore[no-untyped-def]
+    place,
+    frame,
+    distance,
+    lattice_of_planes,
+    origin,
+    spacing,
+    wanted,
+    scale,
+    lattice,
+    patch,
+    planes,
+    rows,
+    indices,
     values,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     """Write a column; returns its entries."""
     ny, nx = wanted.shape[1], wanted.shape[2]
     middle = middle_cell(lattice, place[0], place[1])
@@ -137,10 +202,18 @@ def _sample(
         k, j = rows[r, 0], rows[r, 1]
         x, step_x, y, step_y, along, step_w = row_on_beam(frame, origin, spacing, k, j)
         begin, end = _closer(
-            (x - place[0] - lean_x * along, step_x - lean_x * step_w, y - place[1] - lean_y * along,
-             step_y - lean_y * step_w),
-            ((along - first) * inverse, step_w * inverse), patch.radius, planes, rows[r, 2], rows[r, 3],
-        )  # fmt: skip
+            (
+                x - place[0] - lean_x * along,
+                step_x - lean_x * step_w,
+                y - place[1] - lean_y * along,
+                step_y - lean_y * step_w,
+            ),
+            ((along - first) * inverse, step_w * inverse),
+            patch.radius,
+            planes,
+            rows[r, 2],
+            rows[r, 3],
+        )
         for i in range(begin, end):
             w, px, py = along + i * step_w, x + i * step_x, y + i * step_y
             at = (w - first) * inverse

@@ -1,8 +1,9 @@
 """Influence of unsplit spots: every voxel has a depth of its own, and the spot's axis is one ray.
 
-This is the pencil-beam algorithm of Hong et al. (Phys. Med. Biol. 41 (1996) 1305) as matRad and pyRadPlan run it. It
-takes no notice of what lies beside the ray that leads through a voxel; `isodose.pencilbeam.influence_full` does.
-Each Gaussian is cut off where it has given the part of its dose that is to be kept.
+This is the pencil-beam algorithm of Hong et al. (Phys. Med. Biol. 41 (1996) 1305) as matRad and pyRadPlan run
+it. It takes no notice of what lies beside the ray that leads through a voxel;
+`isodose.pencilbeam.influence_full` does. Each Gaussian is cut off where it has given the part of its dose
+that is to be kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.influence_columns import ColumnStore
 from isodose.pencilbeam.influence_voxels import InfluenceVoxels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
-from isodose.pencilbeam.spot_axes import SpotAxes, spot_axes
+from isodose.pencilbeam.spot_axes import spot_axes
 from isodose.pencilbeam.voxel_depths import voxel_depths
 from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, used_box
 from isodose.physics.constants import GY_PER_MEV_PER_G
@@ -26,8 +27,8 @@ _EXPONENT_PARTS = 8.0
 _FAINT = 1e-4
 """A Gaussian ends where it gives less than this part of the largest dose of its layer."""
 SQUARE_X, SQUARE_Y, WATER, ALONG, FACTOR = range(5)
-"""What is known of a voxel near a ray: squares of its distances (mm2), water-equivalent depth and position along the
-beam (mm), and dose to the medium over dose to water."""
+"""What is known of a voxel near a ray: squares of its distances (mm2), water-equivalent depth and position
+along the beam (mm), and dose to the medium over dose to water."""
 
 
 class AxisTables(NamedTuple):
@@ -36,7 +37,8 @@ class AxisTables(NamedTuple):
     Parameters
     ----------
     table
-        Of `isodose.pencilbeam.layer_tables`, float32 ``(terms, columns, depths)``, dose 0 behind the term's end.
+        Of `isodose.pencilbeam.layer_tables`, float32 ``(terms, columns, depths)``, dose 0 behind the term's
+        end.
     node
         Row of the excess variance, by term.
     air
@@ -95,9 +97,25 @@ def add_single(
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
         return _fill(
-            fan.frame, fan.source_distance_mm, lattice, span, origin, spacing, box, depth, excess, voxels.dose_factor,
-            axes, tables, limit, begin, end, indices, values, length,
-        )  # fmt: skip
+            fan.frame,
+            fan.source_distance_mm,
+            lattice,
+            span,
+            origin,
+            spacing,
+            box,
+            depth,
+            excess,
+            voxels.dose_factor,
+            axes,
+            tables,
+            limit,
+            begin,
+            end,
+            indices,
+            values,
+            length,
+        )
 
     def columns_of(begin: int, end: int) -> NDArray[np.int64]:
         return axes.column[axes.first[begin] : axes.first[end]]
@@ -169,10 +187,26 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(
-    frame, distance, lattice, span, origin, spacing, box, depth, excess, factor, axes, tables, limit, begin, end,
-    indices, values, length,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _fill(  # type: ignore[no-untyped-def]
+    frame,
+    distance,
+    lattice,
+    span,
+    origin,
+    spacing,
+    box,
+    depth,
+    excess,
+    factor,
+    axes,
+    tables,
+    limit,
+    begin,
+    end,
+    indices,
+    values,
+    length,
+):
     rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
     nodes, quantities = excess.shape[2], values.shape[0]
     voxel = np.empty(0, dtype=np.int32)
@@ -198,17 +232,34 @@ def _fill(
             near, wider = np.empty((5, most), dtype=np.float32), np.empty((nodes, most), dtype=np.float32)
             work = np.empty((3 + quantities, most), dtype=np.float32)
         found = _voxels_near(
-            axes.place[ray], deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows[:count],
-            voxel, near, wider,
-        )  # fmt: skip
+            axes.place[ray],
+            deepest,
+            frame,
+            distance,
+            lattice,
+            origin,
+            spacing,
+            depth,
+            excess,
+            factor,
+            rows[:count],
+            voxel,
+            near,
+            wider,
+        )
         for s in range(mine.size):
             layer = mine[s]
             work[3:, :found] = 0.0
             for term in range(tables.first[layer], tables.first[layer + 1]):
                 _add_term(
-                    tables.table[term], tables.air[term], np.float32(limit), found, near, wider[tables.node[term]],
+                    tables.table[term],
+                    tables.air[term],
+                    np.float32(limit),
+                    found,
+                    near,
+                    wider[tables.node[term]],
                     work,
-                )  # fmt: skip
+                )
             entries = _write(work, found, voxel, indices[used:], values[:, used:])
             length[axes.column[axes.first[ray] + s]] = entries
             used += entries
@@ -216,11 +267,11 @@ def _fill(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _voxels_near(
+def _voxels_near(  # type: ignore[no-untyped-def]
     place, deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows, voxel, near, wider
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Voxels near a ray: number, squares of their distances, depth, position along the beam, dose factor, excess."""
-    nz, ny, nx = depth.shape
+):
+    """Voxels near a ray: number, square of distance, depth, position along the beam, dose factor, excess."""
+    _, ny, nx = depth.shape
     planes = excess.shape[0]
     found = 0
     lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
@@ -249,7 +300,7 @@ def _voxels_near(
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _add_term(table, air, limit, found, near, wider, work):  # type: ignore[no-untyped-def]
-    """Add a Gaussian to the sums of each quantity. Loops are apart so that all but the look-up become vectors."""
+    """Add a Gaussian to the sums of each quantity, in loops apart so that most become vectors."""
     amount, width, gain, total = work[0], work[1], work[2], work[3]
     _look_up(table[AMPLITUDE], near[WATER], found, amount)
     _look_up(table[VARIANCE], near[WATER], found, width)

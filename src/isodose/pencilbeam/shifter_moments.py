@@ -1,5 +1,4 @@
 """What a range shifter does to a beam before the patient: water passed, and moments of scattering."""
-scattering."""
 
 from __future__ import annotations
 

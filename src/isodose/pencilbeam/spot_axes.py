@@ -40,4 +40,6 @@ def spot_axes(beam: Beam, first_column: int) -> SpotAxes:
     by_ray = np.argsort(ray.ravel(), kind="stable")
     first = np.concatenate([[0], np.cumsum(np.bincount(ray.ravel(), minlength=len(place)))])
     layer = np.repeat(np.arange(len(counts)), counts)[by_ray]
-    return SpotAxes(np.ascontiguousarray(place[:, ::-1]), first.astype(np.int64), layer, by_ray + first_column)
+    return SpotAxes(
+        np.ascontiguousarray(place[:, ::-1]), first.astype(np.int64), layer, by_ray + first_column
+    )

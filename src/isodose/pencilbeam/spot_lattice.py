@@ -1,4 +1,4 @@
-"""Where a spot is followed: the lattice of the rays around it, and one coarser by two that reaches further."""
+"""Where a spot is followed: the rays around it, and a lattice coarser by two that reaches further."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource
 
 COARSE_CELLS = 1.5
-"""A Gaussian whose standard deviation, without the spot's, is so many coarse cells or more goes on the coarse lattice:
-the dose of its rays may end abruptly within the spot."""
+"""A Gaussian whose standard deviation, without the spot's, is so many coarse cells or more goes on the coarse
+lattice: the dose of its rays may end abruptly within the spot."""
 FAINT = 1e-4
 """A spot ends where its dose falls below this part of its largest."""
 _SPARE_CELLS = 2
@@ -33,8 +33,8 @@ class Lattice(NamedTuple):
     cell_mm
         Size of fine cells along u and v by plane, ``(planes, 2)`` mm.
     half_fine, half_coarse
-        Coarse cells to each side of the spot's that the fine and the coarse lattice cover; no coarse lattice if the
-        latter is 0.
+        Coarse cells to each side of the spot's that the fine and the coarse lattice cover; no coarse lattice
+        if the latter is 0.
     """
 
     first_mm: tuple[float, float]
@@ -89,8 +89,8 @@ def empty_patch(lattice: Lattice, planes: int, quantities: int) -> Patch:
 @njit(cache=True, nogil=True, error_model="numpy")
 def middle_cell(lattice, x, y):  # type: ignore[no-untyped-def]
     """Coarse cell (v, u) in which a spot lies."""
-    u = int(math.floor((x - lattice.first_mm[0]) / lattice.spacing_mm + 0.5))
-    v = int(math.floor((y - lattice.first_mm[1]) / lattice.spacing_mm + 0.5))
+    u = math.floor((x - lattice.first_mm[0]) / lattice.spacing_mm + 0.5)
+    v = math.floor((y - lattice.first_mm[1]) / lattice.spacing_mm + 0.5)
     return v >> 1, u >> 1
 
 
@@ -108,7 +108,9 @@ def spot_lattice(view: BeamView, source: LayerSource, sigma: NDArray[np.float64]
     counts &= (total > FAINT * total.max())[:, None]
     is_fine = (width[:, :, None] / cell[:, None] ** 2).min(axis=2) < (2.0 * COARSE_CELLS) ** 2
     term = np.stack([amount, np.maximum(np.sqrt(variance.prod(axis=2)), 1e-3)], axis=2)
-    reach = max(np.sqrt(2.0 * edge_of(term[p], kept)[0]) / cell[p].min() for p in np.flatnonzero(counts.any(axis=1)))
+    reach = max(
+        np.sqrt(2.0 * edge_of(term[p], kept)[0]) / cell[p].min() for p in np.flatnonzero(counts.any(axis=1))
+    )
     half_reach = int(np.ceil(0.5 * reach)) + _SPARE_CELLS
     narrow = np.sqrt((variance / cell[:, None] ** 2).max(axis=2))[counts & is_fine]
     half_fine = int(np.ceil(0.5 * _FINE_RADII * float(narrow.max(initial=0.0)))) + _SPARE_CELLS

@@ -12,10 +12,11 @@ from isodose.pencilbeam.spot_lattice import edge_of, middle_cell
 from isodose.pencilbeam.spot_terms import add_terms
 
 _QUARTER = (0.8671875, 0.2265625, -0.0703125, -0.0234375)
-"""Cubic weights of the coarse cell whose quarter a fine cell is, its neighbour on that side, its neighbour on the
-other, and the next but one."""
+"""Cubic weights of the coarse cell whose quarter a fine cell is, its neighbour on that side, its neighbour on
+the other, and the next but one."""
 _UNROUND = 1.15
-"""So much further than on a circle anything is looked for: where only some of the rays give dose, it is not one."""
+"""So much further than on a circle anything is looked for: where only some of the rays give dose, it is not
+one."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -27,7 +28,8 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
     given, gaussians
         Of a `isodose.pencilbeam.spot_source.LayerSource`.
     map_sigma
-        Standard deviation of the fluence map along x and y by plane and component, ``(planes, components, 2)`` mm.
+        Standard deviation of the fluence map along x and y by plane and component, ``(planes, components,
+        2)`` mm.
     lattice, taps
         Where, and the kernels.
     x, y
@@ -49,7 +51,9 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
         cell, sigma = lattice.cell_mm[plane], map_sigma[plane]
         if plane == 0 or np.any(sigma != map_sigma[plane - 1]):
             _split(x, y, sigma, lattice, given.shape[3], given.shape[4], room)
-        total, wide = add_terms(given[plane], gaussians, sigma, lattice, cell, taps, middle, patch, plane, room)
+        total, wide = add_terms(
+            given[plane], gaussians, sigma, lattice, cell, taps, middle, patch, plane, room
+        )
         largest = max(largest, total)
         if total < faint * largest or total <= 0.0:
             patch.fine[:, plane] = 0.0
@@ -80,7 +84,7 @@ def _split(x, y, sigma, lattice, rows, columns, room):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def _refine(coarse, fine, lines):  # type: ignore[no-untyped-def]
-    """Add the coarse lattice to the fine one, which covers the cells in its middle, by cubic interpolation."""
+    """Add the coarse lattice to the fine one in its middle, by cubic interpolation."""
     size, half = fine.shape[0], fine.shape[0] // 2
     offset = (coarse.shape[0] - half) // 2
     near, far, back, ahead = _QUARTER[0], _QUARTER[1], _QUARTER[2], _QUARTER[3]
@@ -94,7 +98,13 @@ def _refine(coarse, fine, lines):  # type: ignore[no-untyped-def]
         first = lines[y * size : (y + 5) * size]
         one, two = fine[2 * y], fine[2 * y + 1]
         for x in range(size):
-            a, b, c, d, e = first[x], first[x + size], first[x + 2 * size], first[x + 3 * size], first[x + 4 * size]
+            a, b, c, d, e = (
+                first[x],
+                first[x + size],
+                first[x + 2 * size],
+                first[x + 3 * size],
+                first[x + 4 * size],
+            )
             one[x] += ahead * a + far * b + near * c + back * d
             two[x] += back * b + near * c + far * d + ahead * e
 

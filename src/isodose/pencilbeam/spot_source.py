@@ -45,9 +45,7 @@ def layer_source(view: BeamView, layer: int, threads: int) -> LayerSource:
     shape = (view.fan.planes, columns.size * gaussians, kinds, *view.fan.shape)
     given = np.zeros(shape, dtype=np.float32)
     part = np.array(view.part, dtype=np.float32)
-    over_chunks(
-        lambda begin, end: _give(arrays, columns, part, given, begin, end), view.fan.planes, threads
-    )
+    over_chunks(lambda begin, end: _give(arrays, columns, part, given, begin, end), view.fan.planes, threads)
     return LayerSource(given, columns, gaussians)
 
 

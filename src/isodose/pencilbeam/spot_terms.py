@@ -1,8 +1,8 @@
 """One plane of one spot: the rays of every Gaussian, spread.
 
-Where the rays of a spot have scattered alike, they are spread by the mean of their variances; where they have not,
-each goes on the two nearest of a few widths, with weights linear in its variance. Either way the second moment is that
-of the forward superposition, which spreads every ray by its own.
+Where the rays of a spot have scattered alike, they are spread by the mean of their variances; where they have
+not, each goes on the two nearest of a few widths, with weights linear in its variance. Either way the second
+moment is that of the forward superposition, which spreads every ray by its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from isodose.pencilbeam.gaussian_taps import GaussianTaps, add_smoothed, taps_of
 from isodose.pencilbeam.spot_lattice import COARSE_CELLS, Lattice
 from isodose.pencilbeam.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT, LayerSource
 
-_UNEVEN = 0.06
-"""Rays whose variances deviate by less, as a part of the spot's variance, are all spread by their mean."""
-_RATIO = 1.3
-"""Of neighbouring widths, as total variances."""
+_UNEVEN, _UNEVEN_COARSE = 0.012, 0.06
+"""Rays whose variances deviate by less, as a part of the total, are all spread by their mean."""
+_RATIO, _RATIO_COARSE = 1.25, 1.7
+"""Of neighbouring widths, as total variances. What is so wide that it goes on the coarse lattice is faint."""
+_SHARP_CELLS = 2.0
+"""However wide the spot is, its dose may change over so many cells, with which widths are compared."""
 _WIDTHS = 16
 _SLIGHT = 1e-5
 """Rays with less of the spot's dose do not decide which widths there are."""
@@ -37,7 +39,8 @@ class Room(NamedTuple):
     span
         First cell and number of cells along v and along u, int64 ``(components, 4)``.
     images
-        The spot's rays of one term by width, each as `isodose.pencilbeam.gaussian_taps.add_smoothed` wants it.
+        The spot's rays of one term by width, each as `isodose.pencilbeam.gaussian_taps.add_smoothed` wants
+        it.
     width, is_coarse, half
         Variances (mm2), whether they go on the coarse lattice, and half kernels along u.
     work, lines
@@ -82,7 +85,7 @@ def room_for(source: LayerSource, lattice: Lattice, taps: GaussianTaps) -> Room:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, plane, room):  # type: ignore[no-untyped-def]
-    """Add all terms of a spot to one plane; returns their dose, and whether any went to the coarse lattice."""
+    """Add all terms of a spot to a plane; gives their dose, and whether the coarse lattice was used."""
     total, wide = 0.0, False
     for t in range(given.shape[0]):
         n = t // gaussians
@@ -97,9 +100,11 @@ def add_terms(given, gaussians, map_sigma, lattice, cell, taps, middle, patch, p
         room.term[t, 1] = math.sqrt((width + base_u) * (width + base_v))
         widths = 1
         room.width[0] = width
-        if deviation > _UNEVEN * room.term[t, 1]:
-            widths = _choose_widths(amounts, moments, parts, span, amount, base_u, room.width)
+        base = min(base_u, base_v, (_SHARP_CELLS * cell[0]) ** 2)
         limit = (2.0 * COARSE_CELLS * max(cell[0], cell[1])) ** 2
+        uneven, ratio = (_UNEVEN_COARSE, _RATIO_COARSE) if width > limit else (_UNEVEN, _RATIO)
+        if deviation > uneven * (width + base):
+            widths = _choose_widths(amounts, moments, parts, span, amount, base, ratio, room.width)
         for k in range(widths):
             room.is_coarse[k] = lattice.half_coarse > 0 and room.width[k] >= limit
             wide = wide or room.is_coarse[k]
@@ -128,8 +133,8 @@ def _in_cells(width, cell, is_coarse):  # type: ignore[no-untyped-def]
 def _coarse_cells(first, count):  # type: ignore[no-untyped-def]
     """First coarse cell that fine cells reach, and how many.
 
-    A fine cell is a quarter of a coarse one off the middle of its own, and gives it three quarters and a quarter to
-    the neighbour on that side: the mean stays where it is.
+    A fine cell is a quarter of a coarse one off the middle of its own, and gives it three quarters and a
+    quarter to the neighbour on that side: the mean stays where it is.
     """
     begin = (first - 1) >> 1
     return begin, ((first + count) >> 1) - begin + 1
@@ -145,15 +150,35 @@ def _smooth(k, q, span, cell, lattice, taps, middle, patch, plane, room):  # typ
         (row, rows), (column, columns) = _coarse_cells(span[0], span[1]), _coarse_cells(span[2], span[3])
         corner = row - middle[0] + lattice.half_coarse, column - middle[1] + lattice.half_coarse
         add_smoothed(
-            room.images[k], rows, columns + 2 * half_u, columns, corner, taps_u, half_u, taps_v, half_v, room.work,
-            room.lines, patch.coarse[q, plane],
-        )  # fmt: skip
+            room.images[k],
+            rows,
+            columns + 2 * half_u,
+            columns,
+            corner,
+            taps_u,
+            half_u,
+            taps_v,
+            half_v,
+            room.work,
+            room.lines,
+            patch.coarse[q, plane],
+        )
     else:
         corner = span[0] - 2 * (middle[0] - lattice.half_fine), span[2] - 2 * (middle[1] - lattice.half_fine)
         add_smoothed(
-            room.images[k], span[1], span[3] + 2 * half_u, span[3], corner, taps_u, half_u, taps_v, half_v, room.work,
-            room.lines, patch.fine[q, plane],
-        )  # fmt: skip
+            room.images[k],
+            span[1],
+            span[3] + 2 * half_u,
+            span[3],
+            corner,
+            taps_u,
+            half_u,
+            taps_v,
+            half_v,
+            room.work,
+            room.lines,
+            patch.fine[q, plane],
+        )
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -179,8 +204,8 @@ def _sums(amounts, moments, parts, span):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _choose_widths(amounts, moments, parts, span, amount, base, width):  # type: ignore[no-untyped-def]
-    """Write variances in steps of a ratio, with the spot's, from the least to the largest of the rays; their number."""
+def _choose_widths(amounts, moments, parts, span, amount, base, ratio, width):  # type: ignore[no-untyped-def]
+    """Write variances in steps of a ratio, with the spot's, from the least to the largest of the rays."""
     low, high = np.float32(1e30), np.float32(0.0)
     for j in range(span[1]):
         for i in range(span[3]):
@@ -189,7 +214,7 @@ def _choose_widths(amounts, moments, parts, span, amount, base, width):  # type:
                 here = moments[span[0] + j, span[2] + i] / given
                 low, high = min(low, here), max(high, here)
     span_of_logs = math.log((high + base) / (low + base))
-    count = min(int(span_of_logs / math.log(_RATIO)) + 2, width.size)
+    count = min(int(span_of_logs / math.log(ratio)) + 2, width.size)
     for k in range(count):
         width[k] = (low + base) * math.exp(span_of_logs * k / (count - 1)) - base
     return count

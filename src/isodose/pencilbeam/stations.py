@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,5 +46,5 @@ def stations_of(fan: Fan, optics: tuple[SpotOptics, ...]) -> tuple[Station, ...]
     edges = [fan.planes * i // count for i in range(count + 1)]
     return tuple(
         Station(a, b, tuple(one.over((float(planes[a]), float(planes[b - 1]))) for one in optics))
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
     )

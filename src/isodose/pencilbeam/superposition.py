@@ -86,7 +86,10 @@ def between(low, high, part):  # type: ignore[no-untyped-def]
 @njit(cache=True, inline="always")
 def widened(variance, gain, wider, beyond, widest):  # type: ignore[no-untyped-def]
     """Variance of a Gaussian where its ray has scattered by more than in water, and its spot was wide."""
-    return min(max(variance + beyond + gain * wider, np.float32(0.0)), widest)
+    # Comparisons, as numba 0.68 compiles min and max for the CPU only.
+    total = variance + beyond + gain * wider
+    positive = total if total > np.float32(0.0) else np.float32(0.0)
+    return positive if positive < widest else widest
 
 
 @njit(cache=True, inline="always")

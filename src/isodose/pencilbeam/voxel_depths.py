@@ -44,16 +44,18 @@ def voxel_depths(
     origin, spacing = np.array(grid.origin_mm), np.array(grid.spacing_mm)
 
     def work(begin: int, end: int) -> None:
-        _interpolate(fan.frame, fan.source_distance_mm, lattice, origin, spacing, of_fan, inside, out, begin, end)
+        _interpolate(
+            fan.frame, fan.source_distance_mm, lattice, origin, spacing, of_fan, inside, out, begin, end
+        )
 
     over_chunks(work, grid.shape[0], threads)
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _interpolate(
+def _interpolate(  # type: ignore[no-untyped-def]
     frame, distance, lattice, origin, spacing, depth, inside, out, begin, end
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):
     planes, nv, nu = depth.shape
     for k in range(begin, end):
         for j in range(out.shape[1]):

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 def used_box(used: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Rows (z and y) between which any voxel of a mask lies, with the ones behind the last."""
-    rows = used.any(axis=2)
-    z, y = np.flatnonzero(rows.any(axis=1)), np.flatnonzero(rows.any(axis=0))
+    z, y = np.flatnonzero(used.any(axis=(1, 2))), np.flatnonzero(used.any(axis=(0, 2)))
     return (int(z[0]), int(z[-1]) + 1, int(y[0]), int(y[-1]) + 1) if z.size else (0, 0, 0, 0)
 
 
@@ -20,8 +19,8 @@ def used_box(used: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 def stretch_near_ray(across, along, radius, low, high, count):  # type: ignore[no-untyped-def]
     """First and one past the last voxel of a row within a distance of a ray and between two planes.
 
-    Distances from the ray, measured in planes across the beam's axis, and positions along the axis are linear in
-    the voxel's number.
+    Distances from the ray, measured in planes across the beam's axis, and positions along the axis are linear
+    in the voxel's number.
 
     Parameters
     ----------
@@ -55,13 +54,13 @@ def stretch_near_ray(across, along, radius, low, high, count):  # type: ignore[n
         first, last = max(first, min(one, two)), min(last, max(one, two))
     elif not low <= w <= high:
         return 0, 0
-    begin = int(math.ceil(first))
-    return begin, max(int(math.floor(last)) + 1, begin)
+    begin = math.ceil(first)
+    return begin, max(math.floor(last) + 1, begin)
 
 
 @njit(cache=True, error_model="numpy")
 def row_on_beam(frame, origin, spacing, k, j):  # type: ignore[no-untyped-def]
-    """Place of voxel 0 of a row across (x, y) and along the beam, and their changes per voxel: six numbers, mm."""
+    """Place of voxel 0 of a row across (x, y) and along the beam, and the change per voxel; six numbers."""
     dx = origin[0] - frame[3, 0]
     dy = origin[1] + j * spacing[1] - frame[3, 1]
     dz = origin[2] + k * spacing[2] - frame[3, 2]

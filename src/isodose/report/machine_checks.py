@@ -28,7 +28,7 @@ def depth_comparison(spots: Sequence[SpotComparison]) -> Figure:
     colours = EnergyColours(np.array([s.energy_mev_u for s in spots]))
     for spot in spots:
         colour, curve = colours(spot.energy_mev_u), spot.depth_dose
-        name = f"{spot.energy_mev_u:g} MeV/u{' (interpolated)' if spot.interpolated else ''}"
+        name = f"{spot.energy_mev_u:.4g} MeV/u{' (interpolated)' if spot.interpolated else ''}"
         dose.plot(curve.at_mm, curve.pencil, color=colour, linewidth=1.5, label=name)
         every = max(curve.at_mm.size // 60, 1)
         dose.plot(
@@ -73,7 +73,7 @@ def lateral_comparison(spots: Sequence[SpotComparison]) -> Figure:
             axis.plot(x, curve.monte_carlo, color=colour, linewidth=1.2, label="Monte Carlo")
             axis.plot(x, curve.pencil, color=BEAM_COLOURS[0], linewidth=1.2, label="pencil beam")
             axis.set_yscale("log")
-            style(axis, "", "", f"{spot.energy_mev_u:g} MeV/u, {place}")
+            style(axis, "", "", f"{spot.energy_mev_u:.4g} MeV/u, {place}")
     axes[0, 0].set_ylim(_LOWEST, 0.3)
     axes[0, 0].legend(frameon=False, fontsize=8.5)
     figure.supxlabel("Distance from the axis / mm", fontsize=9.5, color=INK)
@@ -86,15 +86,16 @@ def figures_table(spots: Sequence[SpotComparison], names: Sequence[str]) -> Tabl
     rows = []
     for name in names:
         numbers = [next(f for f in spot.figures if f.name == name) for spot in spots]
-        rows.append((name, numbers[0].unit, numbers[0].criterion, *(_cell(n) for n in numbers)))
-    energies = [f"{s.energy_mev_u:g} MeV/u{'*' if s.interpolated else ''}" for s in spots]
+        cells = (_cell(n) for n in numbers)
+        rows.append((f"{name} / {numbers[0].unit.split()[0]}", numbers[0].criterion, *cells))
+    energies = [f"{s.energy_mev_u:.4g} MeV/u{'*' if s.interpolated else ''}" for s in spots]
     note = (
         "Pencil beam minus Monte Carlo ± standard uncertainty of the latter; passed (✓) if within the "
         "tolerance and three standard uncertainties. * between energies of the base data. "
     )
     if any(OUTSIDE in name for name in names):
         note += "Sigma: of a Gaussian through the profile above 20 % of its maximum."
-    return Table(("Figure", "Unit", "Tolerance", *energies), tuple(rows), note)
+    return Table(("Figure", "Tolerance", *energies), tuple(rows), note)
 
 
 OUTSIDE = f"beyond {OUTSIDE_MM:g} mm"
@@ -130,13 +131,15 @@ def energies_table(energies: Sequence[EnergyFigures]) -> Table:
         "Difference / mm",
         "Peak / (MeV cm²/g)",
         "Peak to entrance",
-        "Peak FWHM / mm",
-        "Core sigma at 0 / half / peak, mm",
-        "Halo at half range, 2nd / 3rd, %",
+        "FWHM / mm",
+        "Core sigma / mm",
+        "Halo / %",
     )
     note = (
         f"{len(shown)} of {len(energies)} energies. Passed (✓) if R80 is within {100 * RANGE_TOLERANCE:g} % "
-        f"or {RANGE_TOLERANCE_MM:g} mm of the range in the slowing-down approximation."
+        f"or {RANGE_TOLERANCE_MM:g} mm of the range in the slowing-down approximation. Core sigma: of the "
+        "first Gaussian at the surface, at half of the range and at the peak. Halo: dose in the others at "
+        "half of the range."
     )
     return Table(headings, tuple(rows), note)
 
@@ -148,8 +151,8 @@ def smoothness_table(validation: Validation) -> Table:
         for s in validation.smoothness
     )
     note = (
-        "Largest departure from a local quadratic over nine energies, at equal parts of the range up to R80: "
-        "of the dose in percent of the peak, of weights in percent of the dose, of all else in percent of "
-        "itself."
+        "Largest departure from a local quadratic over seven energies, at equal parts of the range up to "
+        "R80: of the dose in percent of the peak, of weights in percent of the dose, of all else in percent "
+        "of itself; widths where the Gaussian holds 1 % of the dose."
     )
     return Table(("Column", "Departure / %", "Energy / (MeV/u)", "Part of the range"), rows, note)

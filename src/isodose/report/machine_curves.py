@@ -186,8 +186,8 @@ def beam_in_air(machine: Machine) -> Figure:
     optics = machine.optics
     energy = optics.energy_mev_u
     panels = (
-        (axes[0], optics.sigma_mm, "Spot, standard deviation at isocentre / mm"),
-        (axes[1], 1e3 * optics.divergence_rad, "Divergence / mrad"),
+        (axes[0], optics.sigma_mm, "Spot sigma / mm"),
+        (axes[1], 1e3 * optics.divergence_rad, "Divergence (sigma) / mrad"),
     )
     for axis, columns, label in panels:
         for i, name in enumerate("xy"):
@@ -200,7 +200,7 @@ def beam_in_air(machine: Machine) -> Figure:
         axis.legend(frameon=False, fontsize=8.5)
     spread = [machine.energy_spread_percent(float(e)) for e in _energies(machine)]
     axes[2].plot(_energies(machine), spread, color=BEAM_COLOURS[0], marker="o", markersize=3)
-    style(axes[2], "Energy / (MeV/u)", "Energy spread / % (standard deviation)")
+    style(axes[2], "Energy / (MeV/u)", "Energy spread (sigma) / %")
     axes[3].plot(energy, optics.particles_per_mu / 1e6, color=BEAM_COLOURS[0], marker="o", markersize=3)
     style(axes[3], "Energy / (MeV/u)", "Particles per MU / 10⁶")
     for axis in axes[2:]:
