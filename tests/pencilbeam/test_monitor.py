@@ -90,12 +90,13 @@ def test_parts_add_up_and_the_adjoint_knows_them() -> None:
     # By range: scattered and pristine of 100, then of 120 MeV.
     assert (view.order, view.part) == ((0, 0, 1, 1), (0.5, 0.5, 0.5, 0.5))
     assert view.optics[0].sigma_mm[0] > 2.0 * view.optics[1].sigma_mm[0]
-    (station,) = view.stations
-    fluence = view.fluence(station)
-    assert fluence.sum() == pytest.approx(beam.particles, rel=1e-4)
-    seen = np.random.default_rng(1).random(fluence.shape, dtype=np.float32)
-    backwards = sum(
-        s @ layer.spots.particles
-        for s, layer in zip(view.seen_by_spots(station, seen), beam.layers, strict=True)
-    )
-    assert backwards == pytest.approx(float(np.sum(seen * fluence, dtype=np.float64)), rel=1e-5)
+    rng = np.random.default_rng(1)
+    for station in view.stations:
+        fluence = view.fluence(station)
+        assert fluence.sum() == pytest.approx(beam.particles, rel=1e-4)
+        seen = rng.random(fluence.shape, dtype=np.float32)
+        backwards = sum(
+            s @ layer.spots.particles
+            for s, layer in zip(view.seen_by_spots(station, seen), beam.layers, strict=True)
+        )
+        assert backwards == pytest.approx(float(np.sum(seen * fluence, dtype=np.float64)), rel=1e-5)
