@@ -33,9 +33,15 @@ def fill(begin, end, indices, values, length):
 def test_joined_columns(monkeypatch: pytest.MonkeyPatch, block: int, threads: int) -> None:
     monkeypatch.setattr(influence_columns, "_BLOCK", block)
     store = ColumnStore(COUNT, 2)
-    store.run(fill, lambda begin, end: ORDER[begin:end], COUNT // 2, threads)
-    second = lambda b, e, *room: tuple(np.add(fill(b + COUNT // 2, e + COUNT // 2, *room), (-COUNT // 2, 0, 0)))  # noqa: E731
-    store.run(second, lambda b, e: ORDER[COUNT // 2 + b : COUNT // 2 + e], COUNT - COUNT // 2, threads)
+    half = COUNT // 2
+    for first in (0, half):
+
+        def work(begin, end, *room, first=first):
+            following, used, needed = fill(begin + first, end + first, *room)
+            return following - first, used, needed
+
+        columns = lambda begin, end, first=first: ORDER[first + begin : first + end]  # noqa: E731
+        store.run(work, columns, half, threads)
     indptr, indices, values = store.join()
     np.testing.assert_array_equal(np.diff(indptr), LENGTH)
     for number in range(COUNT):

@@ -201,7 +201,7 @@ def view_beam(
     first, last = _used_planes(stopping, depth, tables.table.shape[0] * STEP_MM)
     fan = _cut(fan, first, last)
     depth, excess = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
-    stations = stations_of(fan, optics)
+    stations = stations_of(fan, optics, depth, excess, tables)
     arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
     part = tuple(column.component.part for column in columns)
     return BeamView(beam, fan, order, part, stations, rays, arrays)

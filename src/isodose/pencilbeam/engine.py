@@ -36,7 +36,7 @@ from isodose.plan.plan_check import check_plan
 if TYPE_CHECKING:
     from isodose.pencilbeam.cuda import DeviceSums
 
-_FINEST_RAY_MM, _COARSEST_RAY_MM = 0.8, 2.0
+_FINEST_RAY_MM, _COARSEST_RAY_MM = 0.8, 1.6
 _RAY_SIGMAS = 0.7
 """Distance of rays in standard deviations of the narrowest spot."""
 _FINEST_PLANE_MM, _COARSEST_PLANE_MM = 0.5, 1.25
@@ -66,7 +66,7 @@ class PencilBeam:
         False sends all of a spot along its central ray, as quality assurance in water does.
     ray_spacing_mm
         Distance of rays on the isocentre plane; by default 0.7 standard deviations of the narrowest spot,
-        between 0.8 and 2 mm, and no more than the voxel size.
+        between 0.8 and 1.6 mm, and no more than the voxel size.
     weightings
         Further dose-averaged quantities along the beams, as alpha of an RBE model.
     device

@@ -19,6 +19,10 @@ multiplied by, and then one factor a channel, as LETd, which the dose is weighte
 _GAIN_AT = 0.75
 _WIDEST_GAIN = 300.0
 _NODE_MM = 8.0
+_TAIL_PART = 0.2
+"""The slope of a tail is taken over this part of the range."""
+_FAINT_TAIL = 1e-3
+"""Tails end at this part of the peak, or one range behind the base data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +74,8 @@ def layer_tables(
     ranges = np.array([k.range_mm for k in kernels]) - passed
     nodes = np.unique(np.append(np.arange(ranges[0], ranges[-1], _NODE_MM)[1:], ranges[-1]))
     node = np.searchsorted(nodes, ranges - 1e-9).astype(np.int32)
-    count = int(max(k.depth_mm[-1] for k in kernels) / STEP_MM) + 2
+    curves = [_with_tail(k) for k in kernels]
+    count = int(max(depth[-1] for depth, _ in curves) / STEP_MM) + 2
     lattice = np.asarray(STEP_MM * np.arange(count), dtype=np.float64)
     gaussians = kernels[0].gaussians
     table = np.zeros((count, len(kernels), gaussians, FIRST_CHANNEL + len(channels)), dtype=np.float32)
@@ -78,7 +83,7 @@ def layer_tables(
     gains = np.empty(len(kernels))
     for i, kernel in enumerate(kernels):
         depths = lattice + passed[i]
-        dose = np.interp(depths, kernel.depth_mm, kernel.dose, right=0.0)
+        dose = np.interp(depths, *curves[i], right=0.0)
         seen = np.flatnonzero(dose > 1e-4 * kernel.dose.max())
         ends[i] = int(seen[-1]) + 1
         water = spreading.water_variance(power, float(nodes[node[i]]))
@@ -98,6 +103,18 @@ def layer_tables(
     last = np.maximum.accumulate(ends)
     first_layer = np.searchsorted(last, np.arange(count), side="right").astype(np.int32)
     return LayerTables(table, first_layer, nodes, node, gains)
+
+
+def _with_tail(kernel: PencilKernel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Depths and doses of a kernel, going on exponentially where fragments fly beyond its last depth."""
+    depth, dose, last = kernel.depth_mm, kernel.dose, float(kernel.dose[-1])
+    faint = _FAINT_TAIL * float(dose.max())
+    before = float(np.interp(depth[-1] - _TAIL_PART * kernel.range_mm, depth, dose))
+    if last <= faint or before <= last:
+        return depth, dose
+    length = _TAIL_PART * kernel.range_mm / np.log(before / last)
+    further = np.arange(1.0, min(length * np.log(last / faint), kernel.range_mm))
+    return np.append(depth, depth[-1] + further), np.append(dose, last * np.exp(-further / length))
 
 
 def _along(

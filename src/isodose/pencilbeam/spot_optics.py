@@ -36,6 +36,8 @@ class SpotOptics:
         Size of the fluence map where a spot is not to be split: it all takes the way of its central ray.
     map_sigma_mm
         Standard deviation of the fluence map on the isocentre plane, x and y.
+    inside_mm2
+        Variance from scattering in the body that the map has, and that is taken from the kernels.
     """
 
     sigma_mm: tuple[float, float]
@@ -45,20 +47,22 @@ class SpotOptics:
     scattered_mm2: tuple[float, float, float] = (0.0, 0.0, 0.0)
     whole_spot_mm: float | None = None
     map_sigma_mm: tuple[float, float] = (0.0, 0.0)
+    inside_mm2: float = 0.0
 
     def over(self, reach_mm: tuple[float, float]) -> SpotOptics:
         """Same spots with the fluence map of a stretch of the beam."""
         if self.whole_spot_mm is not None:
             return replace(self, map_sigma_mm=(self.whole_spot_mm, self.whole_spot_mm))
         planes = np.linspace(*reach_mm, _POINTS)
-        seen = [self._variance(i, planes) + self._scattered(planes) for i in (0, 1)]
+        before = self.scattered(planes) + self.inside_mm2
+        seen = [self._variance(i, planes) + before for i in (0, 1)]
         smallest = [float(np.sqrt((seen[i] / self._scale(i, planes) ** 2).min())) for i in (0, 1)]
         return replace(self, map_sigma_mm=(smallest[0], smallest[1]))
 
     def growth(self, reach_mm: tuple[float, float]) -> float:
         """Largest ratio of the variance before the body between the two ends of a stretch."""
         ends = np.array(reach_mm)
-        ratios = [self._variance(i, ends) + self._scattered(ends) for i in (0, 1)]
+        ratios = [self._variance(i, ends) + self.scattered(ends) for i in (0, 1)]
         return float(max(max(r[1] / r[0], r[0] / r[1]) for r in ratios))
 
     def coefficients(self) -> NDArray[np.float64]:
@@ -69,9 +73,9 @@ class SpotOptics:
     def beyond_map(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Variance in mm2 beyond the map's on planes along the beam, mean of x and y.
 
-        Negative behind a range shifter, by what the map has of its scattering.
+        Negative where the map has a part of the scattering.
         """
-        least = -self._scattered(plane_mm)
+        least = -self.scattered(plane_mm) - self.inside_mm2
         parts = [
             np.maximum(
                 self._variance(i, plane_mm) - (self.map_sigma_mm[i] * self._scale(i, plane_mm)) ** 2, least
@@ -85,7 +89,8 @@ class SpotOptics:
         mixed = 2.0 * self.correlation[i] * sigma * angle
         return np.asarray(sigma**2 + mixed * plane_mm + (angle * plane_mm) ** 2)
 
-    def _scattered(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scattered(self, plane_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variance that a range shifter adds on planes along the beam, mm2."""
         constant, linear, square = self.scattered_mm2
         return np.asarray(constant + linear * plane_mm + square * plane_mm**2)
 

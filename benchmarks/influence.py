@@ -1,0 +1,143 @@
+"""Influence matrices against pyRadPlan's on TG119: ``python benchmarks/influence.py PEER MACHINES``.
+
+PEER is the interpreter of an environment with pyRadPlan (see ``pyradplan_peer.py``), MACHINES the folder of its
+``protons_Generic.mat`` and so on. Both programs run one after the other, each in a process of its own: same
+machine, CT, spots, voxels of 3 mm, one Gaussian without splitting spots, 99.5 % of the dose kept. isodose has one
+thread and is compiled before the clock starts; its time begins with the CT and ends with the matrix. Dose is that
+of pyRadPlan's weights. ``--full`` adds isodose's matrix with spots split over rays, which pyRadPlan has not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyradplan_dose import PointDose, plan_of
+
+from isodose.dose.influence import Influence
+from isodose.dose.quantity import Quantity
+from isodose.evaluate.gamma import GammaCriteria, gamma
+from isodose.machine.matrad import read_matrad
+from isodose.patient.grid import Grid
+from isodose.patient.hounsfield import Above, HounsfieldCalibration
+from isodose.patient.patient import Patient
+from isodose.patient.structure import Role, Structure
+from isodose.patient.volume import Volume
+from isodose.plan.plan import Plan
+
+KEPT = 0.995
+HLUT = ((-1024.0, 0.001), (-999.0, 0.001), (-90.0, 0.95), (-45.0, 0.99), (0.0, 1.0), (100.0, 1.095))
+"""Start of pyRadPlan's default table of stopping powers; the phantom has nothing denser."""
+
+
+class OnGrid(PointDose):
+    """The engine on pyRadPlan's dose grid, with its rays as far apart as the voxels."""
+
+    def __init__(self, grid: Grid, **options: Any) -> None:
+        super().__init__(ray_spacing_mm=min(grid.spacing_mm), **options)
+        self._on = grid
+
+    def grid(self, patient: Patient) -> Grid:
+        """The grid that was given."""
+        return self._on
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("peer", type=Path, help="interpreter with pyRadPlan, or a file that it wrote")
+    parser.add_argument("machines", type=Path)
+    parser.add_argument("--ions", nargs="+", default=["protons", "carbon"])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", choices=["single", "full"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only:
+        print(json.dumps(measured(options.peer, options.machines, options.only == "single")))
+        return
+    print(f"{'':32} {'nonzeros':>9} {'CPU s':>7} {'ratio':>6} {'peak GiB':>8} {'M/CPU s':>7}  dose")
+    with tempfile.TemporaryDirectory() as folder:
+        for ion in options.ions:
+            run = Path(folder) / f"{ion}.npz"
+            script = Path(__file__).with_name("pyradplan_peer.py")
+            subprocess.run(
+                [options.peer, script, run, "--ion", ion], check=True, capture_output=True, text=True
+            )
+            peer = json.loads(str(np.load(run)["figures"]))
+            peer |= {"cpu_s": peer["influence_cpu_s"], "peak_gib": peer["influence_peak_gib"], "dose": ""}
+            line(f"{ion} pyRadPlan, {peer['spots']} spots", peer, peer)
+            for mode in ("single", "full") if options.full else ("single",):
+                command = [sys.executable, __file__, run, options.machines, "--only", mode]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                line(f"{ion} isodose, {mode}", json.loads(done.stdout), peer)
+
+
+def line(name: str, figures: dict[str, Any], peer: dict[str, Any]) -> None:
+    million = figures["nonzeros"] / 1e6
+    print(
+        f"{name:32} {million:8.1f}M {figures['cpu_s']:7.2f} {figures['cpu_s'] / peer['cpu_s']:6.3f} "
+        f"{figures['peak_gib']:8.2f} {million / figures['cpu_s']:7.1f}  {figures['dose']}",
+        flush=True,
+    )
+
+
+def measured(path: Path, machines: Path, single: bool) -> dict[str, Any]:
+    """Figures of isodose on a run of pyRadPlan."""
+    run = dict(np.load(path))
+    asked = json.loads(str(run["figures"]))["options"]
+    machine = read_matrad(machines / f"{asked['ion']}_Generic.mat", model=asked["model"]).machine
+    plan, patient = plan_of(run, machine), phantom(run)
+    grid = Grid(tuple(run["dose_origin"]), tuple(run["dose_spacing"]), run["rsp"].shape)
+    calibration = HounsfieldCalibration("pyRadPlan", rsp_knots=HLUT, above=Above.CLAMP)
+    engine = OnGrid(grid, machine=machine, calibration=calibration, gaussians=1, split=not single, threads=1)
+    engine.influence(patient, few_spots(plan), kept=KEPT)
+    started = sum(os.times()[:2]), time.perf_counter()
+    matrix = engine.influence(patient, plan, kept=KEPT)
+    figures = {
+        "cpu_s": sum(os.times()[:2]) - started[0],
+        "wall_s": time.perf_counter() - started[1],
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "nonzeros": matrix.nonzeros,
+        "matrix_gib": matrix.memory_bytes / 2**30,
+    }
+    return figures | {"dose": agreement(run, plan, matrix)}
+
+
+def phantom(run: dict[str, Any]) -> Patient:
+    grid = Grid(tuple(run["ct_origin"]), tuple(run["ct_spacing"]), run["ct_hu"].shape)
+    body = Structure("BODY", Role.EXTERNAL, grid, run["mask_BODY"].astype(np.float32))
+    return Patient("TG119", Volume(grid, run["ct_hu"]), {"BODY": body})
+
+
+def few_spots(plan: Plan) -> Plan:
+    """One spot, so that everything is compiled."""
+    beam = plan.beams[0]
+    spots = beam.layers[0].spots
+    one = replace(spots, x_mm=spots.x_mm[:1], y_mm=spots.y_mm[:1], particles=spots.particles[:1])
+    return replace(plan, beams=(replace(beam, layers=(replace(beam.layers[0], spots=one),)),))
+
+
+def agreement(run: dict[str, Any], plan: Plan, matrix: Influence) -> str:
+    """Dose of pyRadPlan's weights against its own, where it is 10 % of the largest and more."""
+    weights = np.concatenate([layer.spots.particles for beam in plan.beams for layer in beam.layers])
+    found, expected = matrix.weighted(weights, Quantity.DOSE), run["dose"]
+    high = expected > 0.1 * expected.max()
+    off = 100.0 * (found - expected)[high] / expected.max()
+    lower, upper = np.argwhere(high).min(axis=0) - 3, np.argwhere(high).max(axis=0) + 3
+    grid, cut = matrix.grid.cropped(matrix.grid.position_mm(lower), matrix.grid.position_mm(upper))
+    passed = gamma(Volume(grid, expected[cut]), Volume(grid, found[cut]), GammaCriteria(1.0, 1.0, 10.0))
+    return (
+        f"mean {off.mean():+.2f} %, rms {np.sqrt(np.mean(off**2)):.2f} %, gamma 1/1 {passed.pass_rate:.1f} %"
+    )
+
+
+if __name__ == "__main__":
+    main()
