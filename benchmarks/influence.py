@@ -1,10 +1,11 @@
 """Influence matrices against pyRadPlan's on TG119: ``python benchmarks/influence.py PEER MACHINES``.
 
-PEER is the interpreter of an environment with pyRadPlan (see ``pyradplan_peer.py``), MACHINES the folder of its
-``protons_Generic.mat`` and so on. Both programs run one after the other, each in a process of its own: same
-machine, CT, spots, voxels of 3 mm, one Gaussian without splitting spots, 99.5 % of the dose kept. isodose has one
-thread and is compiled before the clock starts; its time begins with the CT and ends with the matrix. Dose is that
-of pyRadPlan's weights. ``--full`` adds isodose's matrix with spots split over rays, which pyRadPlan has not.
+PEER is the interpreter of an environment with pyRadPlan (see ``pyradplan_peer.py``), MACHINES the folder of
+its ``protons_Generic.mat`` and so on. Both programs run one after the other, each in a process of its own:
+same machine, CT, spots, voxels of 3 mm, one Gaussian without splitting spots, 99.5 % of the dose kept.
+isodose has one thread and is compiled before the clock starts; its time begins with the CT and ends with the
+matrix. Dose is that of pyRadPlan's weights. ``--full`` adds isodose's matrix with spots split over rays,
+which pyRadPlan has not.
 """
 
 from __future__ import annotations

@@ -238,8 +238,8 @@ def test_beams_and_layers_add_up(mixed, spot_plan, compute) -> None:
     both = compute(mixed, beams).values[Quantity.DOSE]
     parts = [compute(mixed, replace(beams, beams=(b,))).values[Quantity.DOSE] for b in beams.beams]
     np.testing.assert_allclose(both, sum(parts), atol=1e-6 * both.max())
-    # Layers of a beam share rungs, rays and stations, which moves single voxels at edges of a lone spot: 3.3 %
-    # in 6 of 14520 here.
+    # Layers of a beam share rungs, rays and stations, which moves single voxels at edges of a lone spot: 3.3
+    # % in 6 of 14520 here.
     alone = [
         compute(mixed, spot_plan(e, spots=((3.0, 2.0, 1e6),))).values[Quantity.DOSE] for e in (60.0, 80.0)
     ]
