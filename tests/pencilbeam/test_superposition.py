@@ -74,7 +74,8 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
 def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: float, error: float) -> None:
     """Two rungs stand for the widths between them, which tells most where rays beside each other differ.
 
-    With the finer ladder the largest difference is 1.5 %, in single cells near the end of the range, of a kernel narrower than a cell.
+    With the finer ladder the largest difference is 1.5 %, in single cells near the end of the range, of a
+    kernel narrower than a cell.
     """
     view = view_at(ratio)
     plane = int(part * view.fan.planes)
