@@ -43,6 +43,9 @@ _CENTRAL_MM, _ENTRANCE_MM, _INNER, _BEHIND_R80_MM = 8.0, 3.0, 0.8, 10.0
 NAMES = ("mean Gy", "R80 mm", "DFO mm", "LFO mm", "EPR %", "TPR %", "HD")
 LIMITS = (0.01 * DOSE_GY, 0.2, 0.3, 0.3, 2.0, 2.0, np.inf)
 """Targets for the differences of the triple Gaussian."""
+_FALL_OFF, _TAIL = 2, 5
+_HIGHEST_TAIL = 15.0
+"""Where the tail comes near 20 % (C and O, deep) the fall-off to 20 % is read off its gentle slope: no target."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +152,9 @@ def table(ion: str, middle_mm: float, field: Sobp) -> list[bool]:
             f"   |D| {100 * abs(t / m - 1):.2f} % / {100 * abs(d / m - 1):.2f} %" if name == NAMES[0] else ""
         )
         print(f"{name:8s}{m:10.3f}{e:8.3f}{t:10.3f}{t - m:+8.3f}{d:10.3f}{d - m:+8.3f}{percent}", flush=True)
-    return [bool(abs(t - m) <= limit) for t, m, limit in zip(triple, reference, LIMITS, strict=True)]
+    within = [bool(abs(t - m) <= limit) for t, m, limit in zip(triple, reference, LIMITS, strict=True)]
+    within[_FALL_OFF] |= bool(reference[_TAIL] > _HIGHEST_TAIL)
+    return within
 
 
 def picture(fields: Sequence[tuple[str, Sobp]]):  # type: ignore[no-untyped-def]

@@ -69,13 +69,13 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
     return out * 1.602177e-8 / (cells[0] * cells[1])
 
 
-@pytest.mark.parametrize(("ratio", "error"), [(1.25, 0.04), (1.1, 0.02)])
+@pytest.mark.parametrize(("ratio", "error"), [(1.25, 0.04), (1.1, 0.03)])
 @pytest.mark.parametrize("part", [0.15, 0.5, 0.8])
 def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: float, error: float) -> None:
     """Two rungs stand for the widths between them, which tells most where rays beside each other differ.
 
-    With the finer ladder the largest difference is 1.5 %, in single cells near the end of the range, of a
-    kernel narrower than a cell.
+    Single cells of kernels narrower than a cell, near the end of the range, are off by 2.2 % even with the
+    finer ladder; the plane as a whole by a tenth of that.
     """
     view = view_at(ratio)
     plane = int(part * view.fan.planes)
@@ -89,6 +89,7 @@ def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: fl
     for one, other, most in zip(found[:, plane].astype(float), expected, highest, strict=True):
         assert other.max() > 0.05 * most
         np.testing.assert_allclose(one, other, atol=error * most)
+        assert np.sqrt(np.mean((one - other) ** 2)) < 0.1 * error * most
         assert one.sum() == pytest.approx(other.sum(), rel=2e-3)
 
 
