@@ -45,7 +45,7 @@ LIMITS = (0.01 * DOSE_GY, 0.2, 0.3, 0.3, 2.0, 2.0, np.inf)
 """Targets for the differences of the triple Gaussian."""
 _FALL_OFF, _TAIL = 2, 5
 _HIGHEST_TAIL = 15.0
-"""Where the tail comes near 20 % (C, O, deep) the fall-off to 20 % is read off its gentle slope: no target."""
+"""Where the tail comes near 20 % (C, O, deep) the fall-off to 20 % is read off its slope: no target."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
