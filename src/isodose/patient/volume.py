@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
+from scipy.sparse import csr_array
 
 from isodose.errors import InputError
 from isodose.patient.grid import Grid
@@ -51,18 +52,35 @@ class Volume:
         """
         if grid.matches(self.grid):
             return Volume(grid, self.values)
-        z, y, x = (_points(grid, self.grid, axis) for axis in "zyx")
-        values = np.empty(grid.shape, dtype=np.float32)
-        plane = np.empty((y.size, x.size, 3))
-        plane[..., 0], plane[..., 1] = x.ravel()[None, :], y.ravel()[:, None]
-        for k, heights in enumerate(z):
-            total = np.zeros((y.size, x.size))
-            for height in heights:
-                plane[..., 2] = height
-                total += self.sample(plane, outside)
-            points = total.reshape(*y.shape, *x.shape)
-            values[k] = points.mean(axis=(1, 3)) / heights.size
+        along = [_means(grid, self.grid, axis) for axis in "zyx"]
+        values = self.values
+        for weights, _ in along:  # each pass interpolates one axis, which then goes to the back
+            rest = values.shape[1:]
+            values = (weights @ values.reshape(values.shape[0], -1)).reshape(-1, *rest)
+            values = np.moveaxis(values, 0, -1)
+        if outside != 0.0:
+            z, y, x = (inside for _, inside in along)
+            values = values + outside * (1.0 - z[:, None, None] * y[:, None] * x)
         return Volume(grid, values)
+
+
+def _means(grid: Grid, source: Grid, axis: str) -> tuple[csr_array, NDArray[np.float32]]:
+    """Linear interpolation along an axis, averaged over each voxel, and the part of it inside the source."""
+    i = "xyz".index(axis)
+    points = _points(grid, source, axis)
+    place = (points - source.lower_mm[i]) / source.spacing_mm[i]
+    count = source.shape[2 - i]
+    inside = (points >= source.lower_mm[i]) & (points <= source.upper_mm[i])
+    index = np.clip(place - 0.5, 0.0, count - 1.0)
+    low = np.minimum(index.astype(np.int64), max(count - 2, 0))
+    part = index - low
+    share = inside / points.shape[1]
+    rows = np.broadcast_to(np.arange(points.shape[0])[:, None], points.shape)
+    high = np.minimum(low + 1, count - 1)
+    entries = np.concatenate([((1.0 - part) * share).ravel(), (part * share).ravel()])
+    places = np.tile(rows.ravel(), 2), np.concatenate([low.ravel(), high.ravel()])
+    weights = csr_array((entries.astype(np.float32), places), shape=(points.shape[0], count))
+    return weights, inside.mean(axis=1).astype(np.float32)
 
 
 def _points(grid: Grid, source: Grid, axis: str) -> NDArray[np.float64]:
