@@ -30,7 +30,8 @@ def test_moments_of_a_spot(x, y, sigma_x, sigma_y, particles) -> None:
         # Where whole cells end beyond 3.5 standard deviations, they end not quite evenly.
         assert mean == pytest.approx(centre, abs=0.01 * sigma)
         variance = line @ (axis - mean) ** 2 / total
-        assert TRUNCATED * sigma**2 <= variance - SPACING**2 / 12.0 <= 1.002 * sigma**2
+        # The outermost cells are not full evenly, which moves their middles: 0.1 %.
+        assert (TRUNCATED - 1e-3) * sigma**2 <= variance - SPACING**2 / 12.0 <= 1.002 * sigma**2
 
 
 def test_cells_hold_integrals_of_the_gaussian() -> None:

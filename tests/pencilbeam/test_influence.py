@@ -44,19 +44,10 @@ def weights(plan: Plan) -> np.ndarray:
     return np.concatenate([layer.spots.particles for beam in plan.beams for layer in beam.layers])
 
 
-def converged(toy: Machine) -> PencilBeam:
-    """An engine with finer rays and a finer ladder of widths than usual, whose steps matter at sharp
-    edges."""
-    engine = PencilBeam(machine=toy, threads=1, ray_spacing_mm=1.0)
-    usual = engine.resolution
-    engine.resolution = lambda *given: replace(usual(*given), ratio=1.05)  # type: ignore[method-assign]
-    return engine
-
-
 @pytest.mark.physics
 @pytest.mark.parametrize(("gantry", "couch"), [(0.0, 0.0), (40.0, 0.0), (270.0, 30.0)])
 @pytest.mark.parametrize(
-    ("phantom", "most", "mean"), [("water", 0.01, 0.002), ("step", 0.02, 0.003), ("mixed", 0.05, 0.006)]
+    ("phantom", "most", "mean"), [("water", 0.005, 0.001), ("step", 0.005, 0.001), ("mixed", 0.015, 0.0015)]
 )
 def test_spots_add_up_to_the_forward_dose(
     box, mixed, toy, spot_plan, gantry, couch, phantom, most, mean
@@ -65,14 +56,13 @@ def test_spots_add_up_to_the_forward_dose(
     step[:, 5:10, 11:] = 500.0
     patient = {"water": box(np.zeros((22, 30, 22))), "step": box(step), "mixed": mixed}[phantom]
     plan = spot_plan(60.0, 70.0, spots=FIELD, gantry=gantry, couch=couch)
-    engine, both = converged(toy), (Quantity.DOSE, Quantity.LETD)
+    engine, both = PencilBeam(machine=toy, threads=1), (Quantity.DOSE, Quantity.LETD)
     forward = engine.compute(patient, plan, both)
     found = engine.influence(patient, plan, both, kept=0.9999).dose(weights(plan))
     dose = forward.values[Quantity.DOSE]
     difference = (found.values[Quantity.DOSE] - dose) / dose.max()
     seen = dose > 0.1 * dose.max()
-    # Single voxels at sharp edges depend on how the forward dose shares widths among rays; the field does
-    # not.
+    # Both share widths among rays that differ, which tells in single voxels at edges in the mixed phantom.
     assert np.abs(difference).max() < most
     assert np.sqrt(np.mean(difference[seen] ** 2)) < mean
     letd = forward.values[Quantity.LETD]

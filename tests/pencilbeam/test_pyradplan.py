@@ -112,8 +112,8 @@ def dose_at(of: Machine, gantry_deg: float) -> np.ndarray:
 def test_doses_are_those_of_pyradplan(imported: Machine, gantry_deg: float) -> None:
     expected = np.array([dose for _, dose in DOSES[gantry_deg]])
     # Planes are 0.5 mm and rays 0.8 mm apart, between which a Gaussian of 3 mm is interpolated; at the distal
-    # edge the dose falls by a tenth in 0.1 mm.
-    np.testing.assert_allclose(dose_at(imported, gantry_deg), expected, rtol=0.025)
+    # edge the dose falls by a tenth in 0.1 mm, so that 3 % are 0.03 mm of depth.
+    np.testing.assert_allclose(dose_at(imported, gantry_deg), expected, rtol=0.03)
     # 0.26 and 0.35 mm of water stand for the air gap; without them the doses behind the peak are far off.
     no_air = dose_at(replace(imported, fit_air_offset_mm=None), gantry_deg)
     assert np.abs(no_air / expected - 1.0).max() > 0.06

@@ -6,10 +6,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import ive
 
 from isodose.pencilbeam.beam_view import BeamView, view_beam
 from isodose.pencilbeam.engine import PencilBeam
+from isodose.pencilbeam.gaussian_taps import half_kernels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
 from isodose.pencilbeam.superposition import active_layers, adjoint, forward
 
@@ -31,7 +31,7 @@ def view_at(toy, mixed, spot_plan) -> Callable[[float], BeamView]:
 
 @pytest.fixture(scope="module")
 def view(view_at) -> BeamView:
-    return view_at(1.25)
+    return view_at(1.2)
 
 
 def dose_of(view: BeamView, fluence: np.ndarray, begin: int = 0, end: int | None = None) -> np.ndarray:
@@ -42,7 +42,7 @@ def dose_of(view: BeamView, fluence: np.ndarray, begin: int = 0, end: int | None
 
 
 def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
-    """Dose and LETd times dose of a plane by discrete Gaussians of each variance, one after the other."""
+    """Dose and LETd times dose of a plane by Gaussians of each variance, one after the other."""
     s, fan = view.superposition, view.fan
     w = fan.plane_mm[plane]
     cells = [fan.spacing_mm * (1.0 + w / d) for d in fan.source_distance_mm]
@@ -59,7 +59,7 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
             for entry in table[layer]:
                 variance = max(entry[VARIANCE] + entry[GAIN] * excess + s.air[plane, layer], 0.0)
                 parts = [
-                    ive(np.arange(n) - i, variance / c**2)
+                    half_kernels(np.array(variance / c**2), n)[abs(np.arange(n) - i)]
                     for n, i, c in zip(fan.shape[::-1], (u, v), cells, strict=True)
                 ]
                 dose = fluence[ray, layer] * entry[AMPLITUDE] * np.outer(parts[1], parts[0])
@@ -69,13 +69,13 @@ def summed(view: BeamView, fluence: np.ndarray, plane: int) -> np.ndarray:
     return out * 1.602177e-8 / (cells[0] * cells[1])
 
 
-@pytest.mark.parametrize(("ratio", "error"), [(1.25, 0.04), (1.1, 0.03)])
+@pytest.mark.parametrize(("ratio", "error"), [(1.2, 0.01), (1.05, 0.005)])
 @pytest.mark.parametrize("part", [0.15, 0.5, 0.8])
 def test_every_plane_is_the_sum_of_its_gaussians(view_at, part: float, ratio: float, error: float) -> None:
     """Two rungs stand for the widths between them, which tells most where rays beside each other differ.
 
-    Single cells of kernels narrower than a cell, near the end of the range, are off by 2.2 % even with the
-    finer ladder; the plane as a whole by a tenth of that.
+    Single cells near the end of the range are off by up to 1 %, less with more rungs; the plane as a whole by
+    a tenth of that.
     """
     view = view_at(ratio)
     plane = int(part * view.fan.planes)

@@ -18,7 +18,7 @@ from isodose.pencilbeam.layer_tables import STEP_MM, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.resolution import Resolution
-from isodose.pencilbeam.shifter_moments import moments_before, variance_along
+from isodose.pencilbeam.shifter_moments import halo_behind, moments_before, variance_along
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
 from isodose.pencilbeam.stations import Station, stations_of
 from isodose.pencilbeam.superposition import Superposition
@@ -181,6 +181,8 @@ def view_beam(
     distance = machine.source_distance_mm
     before = moments_before(beam.range_shifter, machine.ion, tables, reach[0])
     before[:, 0] += machine.air_depth_mm(-reach[0])
+    if beam.range_shifter is not None:
+        tables = halo_behind(tables, float(before[0, 0]))
     optics = tuple(
         spot_optics(c.component.phase_space, distance, variance_along(gain * before[n], reach[0]), whole)
         for c, n, gain in zip(columns, tables.node, tables.gain, strict=True)

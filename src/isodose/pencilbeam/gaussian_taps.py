@@ -12,9 +12,8 @@ _ROWS_PER_CELL = 12.0
 """Rows of the table per standard deviation of one cell."""
 _WIDEST_CELLS = 20.0
 """Largest standard deviation in cells."""
-_SMOOTH = 0.5
-"""Variance in cells squared from which a sampled Gaussian has the right one; below, three weights are made
-to."""
+SMALL_CELLS2 = 0.6
+"""Variance in cells squared below which a sampled Gaussian has neither its variance nor its shape."""
 _NEGLIGIBLE = 5e-4
 """A kernel ends where its weights fall below this part of the middle one."""
 
@@ -37,15 +36,26 @@ class GaussianTaps(NamedTuple):
 def gaussian_taps() -> GaussianTaps:
     """Table up to the largest variance; wider kernels are given as that."""
     rows = (np.arange(_WIDEST_CELLS * _ROWS_PER_CELL + 2) / _ROWS_PER_CELL) ** 2
-    step = np.arange(int(5.0 * _WIDEST_CELLS), dtype=np.float64)
-    kernel = np.exp(-(step**2) / (2.0 * np.maximum(rows, _SMOOTH)[:, None]))
-    kernel[kernel < _NEGLIGIBLE] = 0.0
+    kernel = half_kernels(rows, int(5.0 * _WIDEST_CELLS))
+    kernel[np.abs(kernel) < _NEGLIGIBLE * kernel[:, :1]] = 0.0
     kernel /= kernel[:, :1] + 2.0 * kernel[:, 1:].sum(axis=1, keepdims=True)
-    narrow = rows < _SMOOTH
-    kernel[narrow] = 0.0
-    kernel[narrow, 0], kernel[narrow, 1] = 1.0 - rows[narrow], 0.5 * rows[narrow]
-    count = (kernel > 0.0).sum(axis=1)
-    return GaussianTaps(kernel.astype(np.float32), np.append(count[1:], count[-1]))
+    count = kernel.shape[1] - (kernel[:, ::-1] != 0.0).argmax(axis=1)
+    return GaussianTaps(kernel.astype(np.float32), np.maximum(count, np.append(count[1:], 0)))
+
+
+def half_kernels(squares: NDArray[np.float64], taps: int) -> NDArray[np.float64]:
+    """Kernels of variances in cells squared that have the fourth moment of a Gaussian too, ``(..., taps)``.
+
+    A sampled Gaussian does from about a cell's width on; five taps are solved for below.
+    """
+    at = np.arange(taps)
+    sampled = np.exp(-0.5 * at**2 / np.maximum(squares, SMALL_CELLS2)[..., None])
+    sampled /= (2.0 * sampled.sum(axis=-1) - sampled[..., 0])[..., None]
+    small = np.zeros_like(sampled)
+    small[..., 2] = squares * (3.0 * squares - 1.0) / 24.0
+    small[..., 1] = 0.5 * squares - 4.0 * small[..., 2]
+    small[..., 0] = 1.0 - 2.0 * (small[..., 1] + small[..., 2])
+    return np.where((squares < SMALL_CELLS2)[..., None], small, sampled)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

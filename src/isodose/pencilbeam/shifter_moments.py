@@ -1,11 +1,13 @@
-"""What a range shifter does to a beam before the patient: water passed, and moments of scattering."""
+"""What a range shifter does before the patient: water passed, moments of scattering, and halo."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isodose.pencilbeam.layer_tables import LayerTables
+from isodose.pencilbeam.layer_tables import AMPLITUDE, GAIN, STEP_MM, LayerTables
 from isodose.physics.materials import material
 from isodose.physics.species import IONS, species
 from isodose.plan.beam_width import differential_moliere
@@ -15,6 +17,8 @@ from isodose.plan.range_shifter import water_equivalent_mm
 
 _STEPS = 200
 _MM_PER_CM = 10.0
+_THROWN_MM = 120.0
+_MISSING, _BUILD_UP_MM = 0.035, 8.0
 
 
 def moments_before(
@@ -65,3 +69,27 @@ def variance_along(moments: NDArray[np.float64], start_mm: float) -> tuple[float
     """Variance of the position behind ``start_mm`` as a polynomial in the position along the beam, mm2."""
     _, angle, mixed, place = (float(m) for m in moments)
     return place - 2.0 * mixed * start_mm + angle * start_mm**2, 2.0 * (mixed - angle * start_mm), angle
+
+
+def halo_behind(tables: LayerTables, water_mm: float) -> LayerTables:
+    """Tables in which the halo of a range shifter fades with depth, and that of the patient takes its place.
+
+    The gap behind a range shifter throws the halo made in it far aside, and short-range secondaries out of
+    the field. Base data cannot tell them from what the patient makes: deeper down most of the halo is young,
+    and spreads like the core. Both lengths and the part that is missing at the skin (3.5 %) were fitted to
+    isodose's Monte Carlo with protons of 60 to 110 MeV behind 40 mm of polycarbonate and 250 mm of air, in
+    water.
+
+    Parameters
+    ----------
+    tables
+        Of the layers, from the range shifter on.
+    water_mm
+        Of the range shifter and the air before the CT.
+    """
+    depth = np.maximum(STEP_MM * np.arange(tables.table.shape[0]) - water_mm, 0.0)
+    table = tables.table.copy()
+    core, thrown = table[:, :, :1, GAIN], np.exp(-depth / _THROWN_MM)[:, None, None]
+    table[:, :, 1:, GAIN] = core + (table[:, :, 1:, GAIN] - core) * thrown
+    table[:, :, 0, AMPLITUDE] *= 1.0 - _MISSING * np.exp(-depth / _BUILD_UP_MM)[:, None]
+    return replace(tables, table=table)

@@ -22,7 +22,7 @@ _UNEVEN, _UNEVEN_COARSE = 0.012, 0.06
 """Rays whose variances deviate by less, as a part of the total, are all spread by their mean."""
 _RATIO, _RATIO_COARSE = 1.25, 1.7
 """Of neighbouring widths, as total variances. What is so wide that it goes on the coarse lattice is faint."""
-_SHARP_CELLS = 2.0
+_SHARP_CELLS = 1.0
 """However wide the spot is, its dose may change over so many cells, with which widths are compared."""
 _WIDTHS = 16
 _SLIGHT = 1e-5

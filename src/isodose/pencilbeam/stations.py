@@ -26,7 +26,7 @@ from isodose.pencilbeam.spot_optics import SpotOptics
 
 _GROWTH = 1.12
 """Variance may grow by this much over a stretch."""
-_FEWEST, _MOST = 8, 12
+_FEWEST, _MOST = 12, 20
 _PART_IN_MAP = 0.5
 """Part of the variance from scattering in the body that the maps have."""
 _BEHIND_MM = 3.0

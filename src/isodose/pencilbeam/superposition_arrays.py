@@ -54,16 +54,16 @@ def superposition_of(
         stretch = slice(station.begin, station.end)
         for column, one in enumerate(station.optics):
             air[stretch, column] = one.beyond_map(planes[stretch]) + in_voxel
+    cell_mm = fan.spacing_mm * float(min(wide_u.min(), wide_v.min()))
     narrowest = min(min(one.map_sigma_mm) for station in stations for one in station.optics)
-    smallest = narrowest**2 + fan.spacing_mm**2 / 12.0
+    # Rays beside each other may differ in what they give: however wide spots are, widths tell over a cell.
+    smallest = min(narrowest, cell_mm) ** 2
     widest = max(float(k.sigma_mm[k.dose > 1e-3 * k.dose.max()].max()) for k in kernels) ** 2
     shallowest = min(int(depth.min() / STEP_MM), tables.table.shape[0] - 1)
     gain = float(tables.table[shallowest:, :, :, GAIN].max())
     widest = min(1.2 * widest + gain * max(float(excess.max()), 0.0), _WIDEST_MM2)
     widest += max(float(air.max()), 0.0)
-    rungs = ladder(
-        smallest, widest, fan.spacing_mm * float(min(wide_u.min(), wide_v.min())), resolution.ratio
-    )
+    rungs = ladder(smallest, widest, cell_mm, resolution.ratio)
     kernel_u, taps_u = _smoothing_on(rungs, fan.spacing_mm * wide_u)
     kernel_v, taps_v = _smoothing_on(rungs, fan.spacing_mm * wide_v)
     most = max(kernel_u.shape[2], kernel_v.shape[2])

@@ -2,25 +2,28 @@
 
 A Gaussian of any variance is put on the two nearest of a ladder of variances, with weights linear in the
 variance, so that the second moment is exact. The widest plane is smoothed by what separates it from the next,
-added to that, and so on down: a Gaussian convolved with a Gaussian is a Gaussian. The kernels are discrete
-Gaussians (Lindeberg, IEEE Trans. Pattern Anal. 12 (1990) 234), for which that holds exactly on a lattice.
-Wide planes lie on lattices coarser by 2, 4 and 8.
+added to that, and so on down: a Gaussian convolved with a Gaussian is a Gaussian. The kernels have the second
+and fourth moments of a Gaussian, so that many short steps add up to its shape. Wide planes lie on lattices
+coarser by 2, 4 and 8.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.special import ive
+
+from isodose.pencilbeam.gaussian_taps import SMALL_CELLS2, half_kernels
 
 LEVELS = 4
 """Lattices, each coarser by two than the one before."""
-_COARSER_AT = 4.0
+_COARSER_AT = 3.0
 """Standard deviation, in cells, from which a plane lies on the next coarser lattice."""
 _NEGLIGIBLE = 2e-4
+_REACH = math.sqrt(-2.0 * math.log(_NEGLIGIBLE))
 LOOKUP = 2048
 
 
@@ -97,16 +100,16 @@ def smoothing(rungs: Ladder, cell_mm: NDArray[np.float64]) -> tuple[NDArray[np.f
     # cell.
     squares -= np.where(down[None, :], 0.25, 0.0)
     squares = np.maximum(squares, 0.0)
-    taps = np.ones(variance.size, dtype=np.int64)
     widest = squares.max(axis=0)
-    for k in range(1, variance.size):
-        weights = ive(np.arange(200), widest[k])
-        taps[k] = max(2, int(np.searchsorted(-weights, -_NEGLIGIBLE * weights[0])))
-    most = int(taps.max())
-    kernels = ive(np.arange(most)[None, None, :], squares[:, :, None])
-    kernels[:, :, :] *= np.arange(most)[None, None, :] < taps[None, :, None]
+    most = 3 + math.ceil(_REACH * math.sqrt(float(widest.max())))
+    kernels = half_kernels(squares, most)
+    held = kernels.max(axis=0) > _NEGLIGIBLE * kernels[..., 0].min(axis=0)[:, None]
+    taps = np.maximum(2, most - held[:, ::-1].argmax(axis=1))
+    taps[(widest > 0.0) & (widest < SMALL_CELLS2)] = 3
+    taps[0] = 1
+    kernels *= np.arange(most)[None, None, :] < taps[None, :, None]
     total = kernels[..., 0] + 2.0 * kernels[..., 1:].sum(axis=-1)
-    return (kernels / total[..., None]).astype(np.float32), taps
+    return (kernels / total[..., None]).astype(np.float32)[..., : int(taps.max())], taps
 
 
 def plane_offsets(rungs: Ladder, shape: tuple[int, int]) -> NDArray[np.int64]:
