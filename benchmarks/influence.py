@@ -4,7 +4,9 @@ PEER is the interpreter of an environment with pyRadPlan (see ``pyradplan_peer.p
 its ``protons_Generic.mat`` and so on. Both programs run one after the other, each in a process of its own:
 same machine, CT, spots, voxels of 3 mm, one Gaussian without splitting spots, 99.5 % of the dose kept. Here
 one thread runs, compiled before the clock starts; the time begins with the CT and ends with the matrix. The
-dose is that of pyRadPlan's weights. ``--full`` adds isodose's matrix with spots split over rays, which
+dose is that of pyRadPlan's weights. Carbon runs a second time with what RBE needs: alpha and root of beta
+times dose beside the dose, from the tables of pyRadPlan's machine and from the particle spectra of isodose's
+(modified MKM). ``--full`` adds isodose's matrix with spots split over rays, which
 pyRadPlan has not.
 """
 
@@ -25,9 +27,14 @@ from typing import Any
 import numpy as np
 from pyradplan_dose import PointDose, plan_of
 
+from isodose.biology.mixed_field import model_depth_weightings
+from isodose.biology.models import model
+from isodose.biology.radiation_model import RadiationModel
 from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.evaluate.gamma import GammaCriteria, gamma
+from isodose.machine.base_data import DepthWeighting
+from isodose.machine.machine_file import machine as machine_named
 from isodose.machine.matrad import read_matrad
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import Above, HounsfieldCalibration
@@ -58,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("peer", type=Path, help="interpreter with pyRadPlan")
     parser.add_argument("machines", type=Path)
-    parser.add_argument("--ions", nargs="+", default=["protons", "carbon"])
+    parser.add_argument("--cases", nargs="+", default=["protons", "carbon", "carbon-rbe"])
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--only", choices=["single", "full"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -67,19 +74,19 @@ def main() -> None:
         return
     print(f"{'':32} {'nonzeros':>9} {'CPU s':>7} {'ratio':>6} {'peak GiB':>8} {'M/CPU s':>7}  dose")
     with tempfile.TemporaryDirectory() as folder:
-        for ion in options.ions:
-            run = Path(folder) / f"{ion}.npz"
+        for case in options.cases:
+            run = Path(folder) / f"{case}.npz"
             script = Path(__file__).with_name("pyradplan_peer.py")
-            subprocess.run(
-                [options.peer, script, run, "--ion", ion], check=True, capture_output=True, text=True
-            )
+            ion, _, rbe = case.partition("-")
+            command = [options.peer, script, run, "--ion", ion, *(["--biology"] if rbe else [])]
+            subprocess.run(command, check=True, capture_output=True, text=True)
             peer = json.loads(str(np.load(run)["figures"]))
             peer |= {"cpu_s": peer["influence_cpu_s"], "peak_gib": peer["influence_peak_gib"], "dose": ""}
-            line(f"{ion} pyRadPlan, {peer['spots']} spots", peer, peer)
+            line(f"{case} pyRadPlan, {peer['spots']} spots", peer, peer)
             for mode in ("single", "full") if options.full else ("single",):
                 command = [sys.executable, __file__, run, options.machines, "--only", mode]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
-                line(f"{ion} isodose, {mode}", json.loads(done.stdout), peer)
+                line(f"{case} isodose, {mode}", json.loads(done.stdout), peer)
 
 
 def line(name: str, figures: dict[str, Any], peer: dict[str, Any]) -> None:
@@ -100,10 +107,20 @@ def measured(path: Path, machines: Path, single: bool) -> dict[str, Any]:
     plan, patient = plan_of(run, machine), phantom(run)
     grid = Grid(tuple(run["dose_origin"]), tuple(run["dose_spacing"]), run["rsp"].shape)
     calibration = HounsfieldCalibration("pyRadPlan", rsp_knots=HLUT, above=Above.CLAMP)
-    engine = OnGrid(grid, machine=machine, calibration=calibration, gaussians=1, split=not single, threads=1)
-    engine.influence(patient, few_spots(plan), kept=KEPT)
+    weightings = averages() if asked["biology"] else {}
+    engine = OnGrid(
+        grid,
+        machine=machine,
+        calibration=calibration,
+        gaussians=1,
+        split=not single,
+        weightings=weightings,
+        threads=1,
+    )
+    quantities = (Quantity.DOSE, *weightings)
+    engine.influence(patient, few_spots(plan), quantities, KEPT)
     started = sum(os.times()[:2]), time.perf_counter()
-    matrix = engine.influence(patient, plan, kept=KEPT)
+    matrix = engine.influence(patient, plan, quantities, KEPT)
     figures = {
         "cpu_s": sum(os.times()[:2]) - started[0],
         "wall_s": time.perf_counter() - started[1],
@@ -112,6 +129,15 @@ def measured(path: Path, machines: Path, single: bool) -> dict[str, Any]:
         "matrix_gib": matrix.memory_bytes / 2**30,
     }
     return figures | {"dose": agreement(run, plan, matrix)}
+
+
+def averages() -> dict[Quantity, DepthWeighting]:
+    """Alpha and root of beta along carbon beams."""
+    data, mkm = machine_named("generic_carbon").base_data, model("mkm")
+    assert data is not None
+    assert data.spectra is not None
+    assert isinstance(mkm, RadiationModel)
+    return model_depth_weightings(data.spectra, mkm)
 
 
 def phantom(run: dict[str, Any]) -> Patient:

@@ -30,8 +30,8 @@ from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import Above, HounsfieldCalibration
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
-from isodose.pencilbeam.beam_view import Resolution
 from isodose.pencilbeam.engine import PencilBeam
+from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 
 GAUSSIANS = {"single": 1, "double": 2, "multi": 3}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from isodose.pencilbeam.superposition import Superposition
 from isodose.pencilbeam.superposition_arrays import superposition_of
 from isodose.plan.plan import Beam
 
+_IN_STEP = 0.05
 _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
 """Part of the dose that may lie outside the fan."""
@@ -189,7 +190,8 @@ def view_beam(
     )
     margin = _margin(kernels, before)
     widest = tuple(one.over((reach[1], reach[1])) for one in optics)
-    fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, resolution)
+    spacing = _out_of_step(resolution.ray_mm, anatomy.grid)
+    fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, replace(resolution, ray_mm=spacing))
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
     stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
@@ -217,6 +219,13 @@ def _reach(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
     )
     along = (corners - frame[3]) @ frame[2]
     return float(along.min()), float(along.max())
+
+
+def _out_of_step(ray_mm: float, grid: Grid) -> float:
+    """Distance of rays that do not all pass through the same part of a voxel of the CT."""
+    voxels = ray_mm / np.array(grid.spacing_mm)
+    in_step = (voxels > 0.5) & (np.abs(voxels - np.rint(voxels)) < _IN_STEP)
+    return ray_mm * (1.0 - 2.0 * _IN_STEP) if in_step.any() else ray_mm
 
 
 def _margin(kernels: list[PencilKernel], before: NDArray[np.float64]) -> float:
