@@ -26,8 +26,8 @@ from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_dose import HostSums
 from isodose.pencilbeam.beam_view import Anatomy, view_beam
 from isodose.pencilbeam.entrance import warn_of_entrance
-from isodose.pencilbeam.influence import KEPT, influence_matrix
-from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.pencilbeam.influence.matrix import KEPT, influence_matrix
+from isodose.pencilbeam.influence.voxels import InfluenceVoxels
 from isodose.pencilbeam.media import media_of
 from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.fan_sampling import cubic_weights
 from isodose.pencilbeam.gaussian_taps import gaussian_taps
-from isodose.pencilbeam.influence_columns import ColumnStore
-from isodose.pencilbeam.influence_voxels import InfluenceVoxels
-from isodose.pencilbeam.spot_lattice import FAINT, empty_patch, middle_cell, spot_lattice
-from isodose.pencilbeam.spot_patch import fill_patch
-from isodose.pencilbeam.spot_source import LayerSource, layer_source
-from isodose.pencilbeam.spot_terms import room_for
+from isodose.pencilbeam.influence.columns import ColumnStore
+from isodose.pencilbeam.influence.spot_lattice import FAINT, empty_patch, middle_cell, spot_lattice
+from isodose.pencilbeam.influence.spot_patch import fill_patch
+from isodose.pencilbeam.influence.spot_source import LayerSource, layer_source
+from isodose.pencilbeam.influence.spot_terms import room_for
+from isodose.pencilbeam.influence.voxels import InfluenceVoxels
 from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray, used_box
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 
 from isodose.pencilbeam.fluence_map import cell_parts
-from isodose.pencilbeam.spot_lattice import edge_of, middle_cell
-from isodose.pencilbeam.spot_terms import add_terms
+from isodose.pencilbeam.influence.spot_lattice import edge_of, middle_cell
+from isodose.pencilbeam.influence.spot_terms import add_terms
 
 _QUARTER = (0.8671875, 0.2265625, -0.0703125, -0.0234375)
 """Cubic weights of the coarse cell whose quarter a fine cell is, its neighbour on that side, its neighbour on
@@ -26,7 +26,7 @@ def fill_patch(given, gaussians, map_sigma, lattice, taps, x, y, kept, faint, pa
     Parameters
     ----------
     given, gaussians
-        Of a `isodose.pencilbeam.spot_source.LayerSource`.
+        Of a `isodose.pencilbeam.influence.spot_source.LayerSource`.
     map_sigma
         Standard deviation of the fluence map along x and y by plane and component, ``(planes, components,
         2)`` mm.

@@ -2,7 +2,7 @@
 
 This is the pencil-beam algorithm of Hong et al. (Phys. Med. Biol. 41 (1996) 1305) as matRad and pyRadPlan run
 it. It takes no notice of what lies beside the ray that leads through a voxel;
-`isodose.pencilbeam.influence_full` does. Each Gaussian is cut off where it has given the part of its dose
+`isodose.pencilbeam.influence.full` does. Each Gaussian is cut off where it has given the part of its dose
 that is to be kept.
 """
 
@@ -15,10 +15,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isodose.pencilbeam.beam_view import BeamView
-from isodose.pencilbeam.influence_columns import ColumnStore
-from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.pencilbeam.influence.columns import ColumnStore
+from isodose.pencilbeam.influence.spot_axes import spot_axes
+from isodose.pencilbeam.influence.voxels import InfluenceVoxels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
-from isodose.pencilbeam.spot_axes import spot_axes
 from isodose.pencilbeam.voxel_depths import voxel_depths
 from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, used_box
 from isodose.physics.constants import GY_PER_MEV_PER_G

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isodose.pencilbeam.beam_view import BeamView
-from isodose.pencilbeam.spot_source import AMOUNT, MOMENT, LayerSource
+from isodose.pencilbeam.influence.spot_source import AMOUNT, MOMENT, LayerSource
 
 COARSE_CELLS = 1.5
 """A Gaussian whose standard deviation, without the spot's, is so many coarse cells or more goes on the coarse

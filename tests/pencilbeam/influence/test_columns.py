@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isodose.pencilbeam import influence_columns
-from isodose.pencilbeam.influence_columns import ColumnStore
+from isodose.pencilbeam.influence.columns import ColumnStore
 
 COUNT = 40
 ORDER = np.random.default_rng(1).permutation(COUNT)

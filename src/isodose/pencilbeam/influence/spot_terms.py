@@ -15,8 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isodose.pencilbeam.gaussian_taps import GaussianTaps, add_smoothed, taps_of
-from isodose.pencilbeam.spot_lattice import COARSE_CELLS, Lattice
-from isodose.pencilbeam.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT, LayerSource
+from isodose.pencilbeam.influence.spot_lattice import COARSE_CELLS, Lattice
+from isodose.pencilbeam.influence.spot_source import AMOUNT, FIRST_PRODUCT, MOMENT, LayerSource
 
 _UNEVEN, _UNEVEN_COARSE = 0.012, 0.06
 """Rays whose variances deviate by less, as a part of the total, are all spread by their mean."""

@@ -15,10 +15,10 @@ from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
 from isodose.pencilbeam.beam_view import Anatomy, view_beam
-from isodose.pencilbeam.influence_columns import ColumnStore
-from isodose.pencilbeam.influence_full import add_full
-from isodose.pencilbeam.influence_single import add_single
-from isodose.pencilbeam.influence_voxels import InfluenceVoxels
+from isodose.pencilbeam.influence.columns import ColumnStore
+from isodose.pencilbeam.influence.full import add_full
+from isodose.pencilbeam.influence.single import add_single
+from isodose.pencilbeam.influence.voxels import InfluenceVoxels
 from isodose.pencilbeam.resolution import Resolution
 from isodose.plan.plan import Beam, Plan
 
@@ -48,7 +48,7 @@ def influence_matrix(
         Where the dose is wanted.
     resolution
         How finely each beam is followed. Where it does not split spots, a spot takes the way of one ray for
-        each voxel (`isodose.pencilbeam.influence_single`).
+        each voxel (`isodose.pencilbeam.influence.single`).
     channels
         Further quantities that the dose is weighted with; None is LETd.
     kept
