@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isodose.pencilbeam import influence_columns
+from isodose.pencilbeam.influence import columns as influence_columns
 from isodose.pencilbeam.influence.columns import ColumnStore
 
 COUNT = 40
