@@ -276,8 +276,11 @@ def draw(curves: dict[str, list[tuple[float, float, float]]], path: Path) -> Non
         number, whole, kernels = np.array(points).T
         ax.loglog(number, whole, "o-", label="whole")
         ax.loglog(number, kernels, "s-", label="kernels")
-        ax.loglog(number, whole[0] * number / number[0], ":", color="0.5", label="linear")
-        ax.set_xlabel(f"number of {name}")
+        ax.loglog(number, whole[0] * number / number[0], ":", color="0.5", label="proportional")
+        ax.set_xticks(number, [f"{n / 1000.0:,.0f}" for n in number])
+        ax.minorticks_off()
+        ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+        ax.set_xlabel(f"{name} / 1000")
     axes[0].set_ylabel("time / s")
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -48,6 +48,8 @@ app.command(
     epilog=(
         "Examples:\n\n`isodose plan head --ion carbon --gantry 90 --gantry 270 --out plan.dcm`"
         "\n\n`isodose plan ct_folder/ --target PTV70 --gantry 0 --dose 2 --out plan.yaml`"
+        "\n\n`isodose plan head head --out run1` (optimised as the template says)"
+        "\n\n`isodose plan ct_folder/ objectives.yaml --out run1`"
     )
 )(plan)
 app.command(

@@ -34,7 +34,7 @@ def compute_delivered(
         doses.append(run.compute(console, folder, patient, delivered))
     label = f"{len(doses)} fraction{'s' if len(doses) > 1 else ''}"
     caption = "Every fraction from the spots that its log measured: lines are the plan, bands the fractions."
-    section = _bands("delivered", "As delivered", caption, label, patient, plan, planned, doses)
+    section = bands_section("delivered", "As delivered", caption, label, patient, plan, planned, doses)
     return accumulated(doses), section
 
 
@@ -57,10 +57,10 @@ def compare_spot_sizes(
         doses.append(run.compute(console, folder, patient, with_spot_size(plan, factor, machine)))
     label = "spot size " + ", ".join(f"{100 * (f - 1):+.3g} %" for f in factors)
     caption = "The plan with spots of other sizes: lines are the plan, bands the other sizes."
-    return _bands("spot_sizes", "Spot size", caption, label, patient, plan, planned, doses)
+    return bands_section("spot_sizes", "Spot size", caption, label, patient, plan, planned, doses)
 
 
-def _bands(
+def bands_section(
     key: str,
     title: str,
     caption: str,
@@ -70,6 +70,7 @@ def _bands(
     planned: Dose,
     doses: list[Dose],
 ) -> Section:
+    """Histograms of a plan's dose with bands of others."""
     from isodose.evaluate.dvh import dvh
     from isodose.evaluate.dvh_bands import dvh_band
     from isodose.patient.structure import Role

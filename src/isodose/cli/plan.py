@@ -7,13 +7,32 @@ from typing import Annotated
 
 import typer
 
-from isodose.cli.options import Gantry, Ion, PatientArgument, target_of
+from isodose.cli.options import Gantry, Ion, PatientArgument, Threads, result_folder, target_of
 from isodose.errors import InputError
+
+_OF_THE_CONFIG = ("target", "ion", "gantry", "dose", "fractions", "machine")
 
 
 def plan(
+    context: typer.Context,
     patient: PatientArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .dcm (RT Ion Plan) or .yaml.")],
+    config: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CONFIG]",
+            help="Objectives and beams (YAML), or a template: head, thorax, pelvis.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for the results; without CONFIG the file, .dcm (RT Ion Plan) or .yaml.",
+            show_default=False,
+        ),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="Structure to cover.", show_default="the first target")
     ] = None,
@@ -24,8 +43,39 @@ def plan(
     machine: Annotated[
         str | None, typer.Option(help="Machine: a name or a YAML file.", show_default="the ion's generic one")
     ] = None,
+    threads: Threads = None,
 ) -> None:
-    """Place spots over a target and give them the analytic weights of a flat spread-out Bragg peak."""
+    """Place spots over a target, and optimise their weights for the objectives of a configuration.
+
+    Without a configuration they get the analytic weights of a flat spread-out Bragg peak.
+    """
+    if config is not None:
+        from rich.console import Console
+
+        from isodose.cli.field_plan import plan_from_config
+
+        for name in _OF_THE_CONFIG:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise InputError(f"--{name}", "an option beside a CONFIG", "it in the configuration")
+        folder = result_folder(out, "plan")
+        plan_from_config(patient, config, folder, threads, Console(highlight=False, soft_wrap=True))
+        return
+    if out is None:
+        raise InputError("--out", "nothing", "a file that ends in .dcm or .yaml, or a CONFIG")
+    _write_simple_plan(patient, out, target, ion, gantry, dose, fractions, machine)
+
+
+def _write_simple_plan(
+    patient: str,
+    out: Path,
+    target: str | None,
+    ion: Ion,
+    gantry: list[float],
+    dose: float,
+    fractions: int,
+    machine: str | None,
+) -> None:
     import isodose
     from isodose.machine.machine_file import machine as machine_of
     from isodose.plan.dicom_ion_plan import write_ion_plan
