@@ -98,8 +98,17 @@ class Grid:
         return inside
 
     def resampled(self, spacing_mm: float | tuple[float, float, float]) -> Grid:
-        """Grid over the same extent (rounded up to whole voxels, same centre) at another spacing."""
-        s = np.broadcast_to(np.asarray(spacing_mm, dtype=np.float64), (3,))
+        """Grid over the same extent (rounded up to whole voxels, same centre) at another spacing.
+
+        Raises
+        ------
+        InputError
+            If the spacing is not one or three positive numbers.
+        """
+        given = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
+        if given.shape not in ((1,), (3,)) or not np.all(np.isfinite(given) & (given > 0.0)):
+            raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
+        s = np.broadcast_to(given, (3,))
         extent = np.asarray(self.upper_mm) - np.asarray(self.lower_mm)
         n = np.maximum(1, np.ceil(extent / s - 1e-6).astype(int))
         origin = np.asarray(self.centre_mm) - (n - 1) * s / 2

@@ -99,10 +99,6 @@ class PencilBeam:
             raise InputError("ray_spacing_mm", ray_spacing_mm, "0.1 to 10 mm")
         if gaussians is not None and gaussians < 1:
             raise InputError("gaussians", gaussians, "1, 2 or 3")
-        if spacing_mm is not None:
-            spacing = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
-            if spacing.shape not in ((1,), (3,)) or not np.all(np.isfinite(spacing) & (spacing > 0.0)):
-                raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
         if device not in ("cpu", "cuda"):
             raise InputError("device", repr(device), "'cpu' or 'cuda'")
         if threads is not None and threads < 1:

@@ -165,9 +165,6 @@ class MonteCarlo:
         """Grid of the dose, refused where it would not fit in the memory of a workstation."""
         if self.spacing_mm is None:
             return patient.grid
-        spacing = np.atleast_1d(np.asarray(self.spacing_mm, dtype=np.float64))
-        if spacing.shape not in ((1,), (3,)) or not np.all(np.isfinite(spacing) & (spacing > 0.0)):
-            raise InputError("spacing_mm", self.spacing_mm, "one or three (x, y, z) positive numbers in mm")
         grid = patient.grid.resampled(self.spacing_mm)
         if grid.size > MOST_VOXELS:
             memory = grid.size * (8.0 * self.options.threads + _BYTES_PER_VOXEL) / 2**30
