@@ -1,0 +1,159 @@
+"""What to plan, as a YAML file: beams, objectives, scenarios and when to stop.
+
+A file holds these keys (those with a value here may be left out)::
+
+    name: null                       # of the plan; by default patient and ion
+    ion: proton                      # proton, helium, carbon or oxygen
+    machine: null                    # a built-in machine or a YAML file; by default the ion's generic one
+    fractions: 30
+    prescription_gy: 2.0             # per fraction; doses below are per fraction too
+    target: PTV                      # spots are placed over it
+    beams:
+      - {gantry_deg: 90.0, couch_deg: 0.0}
+    spots:                           # null: by the size of the machine's spots
+      spacing_mm: null
+      layer_spacing_mm: null
+      lateral_margin_mm: null
+      proximal_margin_mm: 2.0
+      distal_margin_mm: 2.0
+      minimum_mu: 0.0                # monitor units of the smallest spot in one fraction
+    dose_spacing_mm: 3.0
+    rbe: null                        # or {model: mkm, tissues: file.yaml}
+    objectives:
+      - structure: PTV
+        objective: squared_deviation # see isodose.optimise.objectives; its parameters follow
+        d_ref: 2.0
+        priority: 100.0
+        quantity: dose               # dose, rbe_dose, letd or let_dose (LETd x dose)
+        robust: false                # in all scenarios, or in the nominal one only
+    ranks: {}                        # by structure: 1 keeps the voxels it shares with 2; by default targets
+                                     # have 1, others 2, the body's outline 3
+    scenarios:
+      count: 1                       # 1, 9 or 21
+      setup_mm: 3.0
+      range_percent: 3.5
+      robustness: expectation        # or composite_, objective_wise_ or voxel_wise_worst_case
+      memory_gib: 8.0                # of the matrices of all scenarios
+    solver: {iterations: 500, value_tolerance: 1.0e-3, optimality_tolerance: 1.0e-8, seconds: null}
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from isodose.errors import InputError
+from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, Strict, Text, read_yaml
+from isodose.optimise.robustness import Robustness
+
+TEMPLATES = ("head", "thorax", "pelvis")
+"""Configurations that come with the package, for the built-in patients of these names."""
+
+PARAMETERS = ("d_ref", "d_min", "d_max", "d", "v_min", "v_max", "eud_ref", "k", "f_diff", "softness_gy")
+"""What objectives may be given."""
+
+
+class BeamEntry(Strict):
+    """A field."""
+
+    gantry_deg: Number
+    couch_deg: Number = 0.0
+
+
+class SpotsEntry(Strict):
+    """Where spots may be."""
+
+    spacing_mm: Positive | None = None
+    layer_spacing_mm: Positive | None = None
+    lateral_margin_mm: NotNegative | None = None
+    proximal_margin_mm: NotNegative = 2.0
+    distal_margin_mm: NotNegative = 2.0
+    minimum_mu: NotNegative = 0.0
+
+
+class RbeEntry(Strict):
+    """How RBE-weighted dose comes about."""
+
+    model: Text
+    tissues: Text | None = None
+
+
+class ObjectiveEntry(Strict):
+    """An objective in a structure."""
+
+    structure: Text
+    objective: Text
+    priority: Positive = 1.0
+    quantity: Literal["dose", "rbe_dose", "letd", "let_dose"] = "dose"
+    robust: bool = False
+    d_ref: NotNegative | None = None
+    d_min: NotNegative | None = None
+    d_max: NotNegative | None = None
+    d: NotNegative | None = None
+    v_min: Positive | None = None
+    v_max: Positive | None = None
+    eud_ref: NotNegative | None = None
+    k: Number | None = None
+    f_diff: Literal["linear", "quadratic"] | None = None
+    softness_gy: Positive | None = None
+
+    def given(self) -> dict[str, float | str]:
+        """Parameters of the objective that the file has."""
+        values = {name: getattr(self, name) for name in PARAMETERS}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class ScenariosEntry(Strict):
+    """What may go wrong."""
+
+    count: Literal[1, 9, 21] = 1
+    setup_mm: Positive = 3.0
+    range_percent: Positive = 3.5
+    robustness: Robustness = Robustness.EXPECTATION
+    memory_gib: Positive = 8.0
+
+
+class SolverEntry(Strict):
+    """When to stop."""
+
+    iterations: Count = 500
+    value_tolerance: NotNegative = 1e-3
+    optimality_tolerance: NotNegative = 1e-8
+    seconds: Positive | None = None
+
+
+class PlanConfig(Strict):
+    """What to plan."""
+
+    name: Text | None = None
+    ion: Literal["proton", "helium", "carbon", "oxygen"]
+    machine: Text | None = None
+    fractions: Count = 1
+    prescription_gy: Positive
+    target: Text
+    beams: Annotated[tuple[BeamEntry, ...], Field(min_length=1)]
+    spots: SpotsEntry = SpotsEntry()
+    dose_spacing_mm: Positive = 3.0
+    rbe: RbeEntry | None = None
+    objectives: Annotated[tuple[ObjectiveEntry, ...], Field(min_length=1)]
+    ranks: dict[str, Count] = Field(default_factory=dict)
+    scenarios: ScenariosEntry = ScenariosEntry()
+    solver: SolverEntry = SolverEntry()
+
+
+def read_config(path: str | Path) -> PlanConfig:
+    """Configuration of a YAML file, or the template of a name in `TEMPLATES`.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the field that is wrong.
+    """
+    if str(path) in TEMPLATES:
+        return read_yaml(Path(str(files("isodose.optimise") / "templates" / f"{path}.yaml")), PlanConfig)
+    if not Path(path).exists():
+        raise InputError("CONFIG", repr(str(path)), f"a YAML file, or one of {', '.join(TEMPLATES)}")
+    return read_yaml(path, PlanConfig)

@@ -1,0 +1,229 @@
+"""Plans of fixed fields: spots placed, influence computed, weights optimised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.biology.let_models import LetModel
+from isodose.biology.mixed_field import HYDROGEN, letd_depth_weighting, model_depth_weightings
+from isodose.biology.models import model
+from isodose.biology.radiation_model import RadiationModel
+from isodose.dose.dose import Dose
+from isodose.dose.influence import Influence
+from isodose.dose.quantity import Quantity
+from isodose.errors import InputError
+from isodose.machine.base_data import DepthWeighting
+from isodose.machine.machine import Machine
+from isodose.machine.machine_file import machine as machine_named
+from isodose.optimise.config import PlanConfig
+from isodose.optimise.config_goals import goals_of
+from isodose.optimise.goal import Goal, goals_at
+from isodose.optimise.minimum_weight import least_particles, optimise_deliverable
+from isodose.optimise.problem import Problem
+from isodose.optimise.scenarios import Scenario, engine_of, scenario_influences, scenario_set, shifted
+from isodose.optimise.solver import Result, SolverSettings, Watcher, optimise
+from isodose.patient.patient import Patient
+from isodose.pencilbeam.engine import PencilBeam
+from isodose.plan.placement import Placement
+from isodose.plan.plan import Plan
+from isodose.plan.simple_plan import simple_plan
+
+_BYTES_PER_GIB = 2**30
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldPlan:
+    """A plan, and how it came about.
+
+    Parameters
+    ----------
+    plan
+        With optimised weights; spots without weight are left out.
+    goals
+        What it was to reach.
+    scenarios
+        In which it was to reach it, the nominal one first.
+    goal_values
+        Value of each goal in each scenario, ``(goals, scenarios)``, as of `Problem.goal_values`.
+    result
+        Of the solver.
+    machine
+        That delivers it.
+    engine
+        That computed the influence, for the dose.
+    """
+
+    plan: Plan
+    goals: tuple[Goal, ...]
+    scenarios: tuple[Scenario, ...]
+    goal_values: NDArray[np.float64]
+    result: Result
+    machine: Machine
+    engine: PencilBeam
+
+    def doses(self, patient: Patient, quantities: Sequence[Quantity] = ()) -> Iterator[Dose]:
+        """Dose per fraction in each scenario, the nominal one first, with further quantities if wanted."""
+        for scenario in self.scenarios:
+            engine = engine_of(self.engine, scenario)
+            yield engine.compute(patient, shifted(self.plan, scenario), (Quantity.DOSE, *quantities))
+
+
+def plan_fields(
+    patient: Patient,
+    config: PlanConfig,
+    threads: int | None = None,
+    progress: Watcher | None = None,
+    say: Say = lambda _: None,
+) -> FieldPlan:
+    """Plan fixed fields.
+
+    Parameters
+    ----------
+    patient
+        Whom to treat.
+    config
+        What to reach, and how.
+    threads
+        Number of threads; all processors by default.
+    progress
+        As of `isodose.optimise.solver.optimise`.
+    say
+        Called with a line before each step.
+
+    Raises
+    ------
+    InputError
+        If the configuration does not go with the patient or the machine, or scenarios need too much memory.
+    """
+    machine = machine_named(config.machine or f"generic_{config.ion}")
+    engine = PencilBeam(
+        config.dose_spacing_mm, machine, weightings=_weightings(config, machine), threads=threads
+    )
+    goals = goals_of(config, patient, engine.grid(patient))
+    say("placing spots")
+    plan = _placed(patient, config, machine)
+    scenarios = scenario_set(
+        config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
+    )
+    _check_robust(goals, scenarios)
+    needs = tuple(dict.fromkeys(q for goal in goals for q in goal.quantity.needs))
+    masks = _mask(engine, patient, goals), _mask(engine, patient, [g for g in goals if g.robust])
+    matrices = scenario_influences(engine, patient, plan, scenarios, needs, *masks)
+    watched = _watched(matrices, scenarios, config.scenarios.memory_gib, say)
+    problem = Problem(watched, goals, config.scenarios.robustness, threads)
+    say(f"optimising {problem.spots} spots for {len(goals)} objectives")
+    result = _optimised(problem, plan, machine, config, progress)
+    done = _with_weights(plan, result.weights)
+    return FieldPlan(done, goals, scenarios, problem.goal_values(result.weights), result, machine, engine)
+
+
+def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
+    spots = config.spots
+    return simple_plan(
+        patient,
+        config.target,
+        config.ion,
+        machine,
+        [beam.gantry_deg for beam in config.beams],
+        config.prescription_gy,
+        couch_angles=[beam.couch_deg for beam in config.beams],
+        fractions=config.fractions,
+        placement=Placement(
+            spots.spacing_mm,
+            spots.layer_spacing_mm,
+            spots.lateral_margin_mm,
+            spots.proximal_margin_mm,
+            spots.distal_margin_mm,
+        ),
+        name=config.name,
+    )
+
+
+def _weightings(config: PlanConfig, machine: Machine) -> Mapping[Quantity, DepthWeighting]:
+    """Averages along the beams that the RBE model needs and the machine does not have by itself."""
+    if config.rbe is None:
+        return {}
+    chosen = model(config.rbe.model)
+    if isinstance(chosen, LetModel) and not chosen.needs_letd:
+        return {}
+    spectra = None if machine.base_data is None else machine.base_data.spectra
+    if spectra is None:
+        raise InputError(f"machine {machine.name!r}: spectra", "none", "base data with particle spectra")
+    if isinstance(chosen, RadiationModel):
+        return model_depth_weightings(spectra, chosen)
+    charges = HYDROGEN if config.ion == "proton" else None
+    return {Quantity.LETD: letd_depth_weighting(spectra, charges)}
+
+
+def _check_robust(goals: Sequence[Goal], scenarios: Sequence[Scenario]) -> None:
+    if len(scenarios) > 1 and not any(goal.robust for goal in goals):
+        raise InputError(
+            "scenarios.count", len(scenarios), "1, or at least one objective with `robust: true`"
+        )
+    if len(scenarios) == 1 and any(goal.robust for goal in goals):
+        raise InputError("objectives: robust", True, "9 or 21 under scenarios.count for robust objectives")
+
+
+def _mask(engine: PencilBeam, patient: Patient, goals: Sequence[Goal]) -> NDArray[np.bool_] | None:
+    if not goals:
+        return None
+    grid = engine.grid(patient)
+    mask = np.zeros(grid.size, dtype=np.bool_)
+    mask[goals_at(goals)] = True
+    return mask.reshape(grid.shape)
+
+
+def _watched(
+    matrices: Iterator[Influence], scenarios: Sequence[Scenario], memory_gib: float, say: Say
+) -> Iterator[Influence]:
+    """Matrices one by one, with a line before each, as long as all of them are going to fit."""
+    used = 0
+    for k, scenario in enumerate(scenarios):
+        say(f"influence matrix {k + 1} of {len(scenarios)}: {scenario.name}")
+        matrix = next(matrices)
+        used += matrix.memory_bytes
+        # Later matrices hold no more voxels than the last one.
+        expected = (used + matrix.memory_bytes * (len(scenarios) - k - 1) * (k > 0)) / _BYTES_PER_GIB
+        if expected > memory_gib:
+            raise InputError(
+                "scenarios.memory_gib",
+                memory_gib,
+                f"about {expected:.1f} for {matrix.spots} spots in {len(scenarios)} scenarios; or fewer "
+                "spots, scenarios or robust objectives, or a larger dose_spacing_mm",
+            )
+        yield matrix
+
+
+def _optimised(
+    problem: Problem, plan: Plan, machine: Machine, config: PlanConfig, progress: Watcher | None
+) -> Result:
+    start = np.concatenate([layer.spots.particles for beam in plan.beams for layer in beam.layers])
+    settings = SolverSettings(**config.solver.model_dump())
+    if config.spots.minimum_mu == 0.0:
+        return optimise(problem, start, settings, progress)
+    least = least_particles(plan, machine, config.spots.minimum_mu)
+    return optimise_deliverable(problem, least, start, settings, progress)
+
+
+def _with_weights(plan: Plan, weights: NDArray[np.float64]) -> Plan:
+    """Plan with other weights, without spots, layers and beams that have none."""
+    beams, at = [], 0
+    for beam in plan.beams:
+        layers = []
+        for layer in beam.layers:
+            particles = weights[at : at + len(layer.spots)]
+            at += len(layer.spots)
+            used = particles > 0.0
+            if used.any():
+                x, y = layer.spots.x_mm[used], layer.spots.y_mm[used]
+                layers.append(replace(layer, spots=type(layer.spots)(x, y, particles[used])))
+        if layers:
+            beams.append(replace(beam, layers=tuple(layers)))
+    if not beams:
+        raise InputError("objectives", "an optimum without any dose", "at least one that asks for dose")
+    return replace(plan, beams=tuple(beams))

@@ -1,0 +1,154 @@
+"""Scenarios: the patient set up some millimetres off, and the range some percent wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.dose.influence import Influence
+from isodose.dose.quantity import Quantity
+from isodose.errors import InputError
+from isodose.patient.patient import Patient
+from isodose.pencilbeam.beam_view import Anatomy
+from isodose.pencilbeam.engine import PencilBeam
+from isodose.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One way in which delivery may differ from the plan.
+
+    Parameters
+    ----------
+    name
+        For figures and reports.
+    shift_mm
+        Isocentre's displacement (x, y, z) in the patient's frame.
+    range_percent
+        How much stopping powers are above those of the calibration.
+    """
+
+    name: str
+    shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    range_percent: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not np.all(np.isfinite(self.shift_mm)) or len(self.shift_mm) != 3:
+            raise InputError(f"scenario {self.name!r}: shift_mm", self.shift_mm, "three finite numbers in mm")
+        if not -50.0 < self.range_percent < 50.0:
+            raise InputError(
+                f"scenario {self.name!r}: range_percent", self.range_percent, "less than 50 percent"
+            )
+
+
+NOMINAL = Scenario("nominal")
+"""As planned."""
+
+
+def scenario_set(count: int, setup_mm: float = 3.0, range_percent: float = 3.5) -> tuple[Scenario, ...]:
+    """Scenarios of a usual set, the nominal one first.
+
+    Parameters
+    ----------
+    count
+        1: only the nominal one. 9: beside it, shifts to both sides of three axes, and both range errors. 21:
+        no shift and the six shifts, each with no, the higher and the lower range error, as for SPArc_dl
+        (arXiv 2506.15803).
+    setup_mm
+        Size of the shifts.
+    range_percent
+        Size of the range errors.
+
+    Raises
+    ------
+    InputError
+        If there is no set of that many.
+    """
+    if count not in (1, 9, 21):
+        raise InputError("scenarios.count", count, "1, 9 or 21")
+    if count == 1:
+        return (NOMINAL,)
+    if not 0.0 < setup_mm <= 50.0:
+        raise InputError("scenarios.setup_mm", setup_mm, "more than 0 and at most 50 mm")
+    if not 0.0 < range_percent < 50.0:
+        raise InputError("scenarios.range_percent", range_percent, "more than 0 and less than 50 percent")
+    shifts = [
+        Scenario(f"{'xyz'[axis]} {length:+g} mm", _along(axis, length))
+        for axis in range(3)
+        for length in (setup_mm, -setup_mm)
+    ]
+    ranges = [
+        Scenario(f"range {sign * range_percent:+g} %", range_percent=sign * range_percent)
+        for sign in (1.0, -1.0)
+    ]
+    if count == 9:
+        return (NOMINAL, *shifts, *ranges)
+    both = [
+        Scenario(f"{shift.name}, {error.name}", shift.shift_mm, error.range_percent)
+        for error in ranges
+        for shift in shifts
+    ]
+    return (NOMINAL, *shifts, *ranges, *both)
+
+
+def _along(axis: int, length: float) -> tuple[float, float, float]:
+    x, y, z = (length if a == axis else 0.0 for a in range(3))
+    return x, y, z
+
+
+def shifted(plan: Plan, scenario: Scenario) -> Plan:
+    """Plan with its isocentres displaced by a scenario's shift."""
+    beams = tuple(
+        replace(beam, isocentre_mm=tuple(np.add(beam.isocentre_mm, scenario.shift_mm).tolist()))
+        for beam in plan.beams
+    )
+    return replace(plan, beams=beams)
+
+
+def engine_of(engine: PencilBeam, scenario: Scenario) -> PencilBeam:
+    """Engine whose stopping powers are off by a scenario's range error."""
+    return engine if scenario.range_percent == 0.0 else _OtherRange(engine, scenario.range_percent)
+
+
+def scenario_influences(
+    engine: PencilBeam,
+    patient: Patient,
+    plan: Plan,
+    scenarios: Sequence[Scenario],
+    quantities: Collection[Quantity] = (Quantity.DOSE,),
+    mask: NDArray[np.bool_] | None = None,
+    robust_mask: NDArray[np.bool_] | None = None,
+) -> Iterator[Influence]:
+    """Influence matrices of scenarios, one at a time, as `isodose.optimise.problem.Problem` takes them.
+
+    Parameters
+    ----------
+    engine, patient, plan, quantities
+        As of `PencilBeam.influence`.
+    scenarios
+        The nominal one first.
+    mask
+        Voxels ``[z, y, x]`` of the dose grid that are wanted in the nominal scenario; the body by default.
+    robust_mask
+        Those that are wanted in the others; ``mask`` by default.
+    """
+    for k, scenario in enumerate(scenarios):
+        wanted = mask if k == 0 or robust_mask is None else robust_mask
+        used = engine_of(engine, scenario)
+        yield used.influence(patient, shifted(plan, scenario), quantities, mask=wanted)
+
+
+class _OtherRange(PencilBeam):
+    """An engine with all stopping powers off by some percent; a dose in medium per dose to water stays."""
+
+    def __init__(self, engine: PencilBeam, percent: float) -> None:
+        self.__dict__.update(engine.__dict__)
+        self._factor = np.float32(1.0 + percent / 100.0)
+
+    def anatomy(self, patient: Patient) -> Anatomy:
+        """Patient as rays see it."""
+        found = super().anatomy(patient)
+        return replace(found, media=replace(found.media, stopping=found.media.stopping * self._factor))
