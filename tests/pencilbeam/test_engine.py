@@ -315,6 +315,7 @@ def test_says_what_it_did(water, spot_plan, compute) -> None:
         ({"ray_spacing_mm": 0.01}, "ray_spacing_mm: found 0.01"),
         ({"ray_spacing_mm": float("nan")}, "ray_spacing_mm: found nan"),
         ({"spacing_mm": -2.0}, "spacing_mm: found"),
+        ({"stopping_factor": 0.0}, "stopping_factor: found 0.0"),
         ({"spacing_mm": 0.0}, "spacing_mm: found"),
         ({"spacing_mm": (1.0, 2.0)}, "spacing_mm: found"),
         ({"spacing_mm": float("nan")}, "spacing_mm: found"),

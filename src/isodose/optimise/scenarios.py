@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,6 @@ from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.patient.patient import Patient
-from isodose.pencilbeam.beam_view import Anatomy
 from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.plan import Plan
 
@@ -110,7 +110,11 @@ def shifted(plan: Plan, scenario: Scenario) -> Plan:
 
 def engine_of(engine: PencilBeam, scenario: Scenario) -> PencilBeam:
     """Engine whose stopping powers are off by a scenario's range error."""
-    return engine if scenario.range_percent == 0.0 else _OtherRange(engine, scenario.range_percent)
+    if scenario.range_percent == 0.0:
+        return engine
+    other = copy(engine)
+    other.stopping_factor = engine.stopping_factor * (1.0 + scenario.range_percent / 100.0)
+    return other
 
 
 def scenario_influences(
@@ -140,15 +144,3 @@ def scenario_influences(
         used = engine_of(engine, scenario)
         yield used.influence(patient, shifted(plan, scenario), quantities, mask=wanted)
 
-
-class _OtherRange(PencilBeam):
-    """An engine with all stopping powers off by some percent; a dose in medium per dose to water stays."""
-
-    def __init__(self, engine: PencilBeam, percent: float) -> None:
-        self.__dict__.update(engine.__dict__)
-        self._factor = np.float32(1.0 + percent / 100.0)
-
-    def anatomy(self, patient: Patient) -> Anatomy:
-        """Patient as rays see it."""
-        found = super().anatomy(patient)
-        return replace(found, media=replace(found.media, stopping=found.media.stopping * self._factor))

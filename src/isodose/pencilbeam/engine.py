@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +72,9 @@ class PencilBeam:
         Further dose-averaged quantities along the beams, as alpha of an RBE model.
     device
         ``"cpu"``, or ``"cuda"`` for the superposition on a CUDA device.
+    stopping_factor
+        Stopping powers are taken so many times as high, as for range errors; the ratio of dose to medium and
+        dose to water stays.
     threads
         Number of threads; all processors by default.
     progress
@@ -92,6 +96,7 @@ class PencilBeam:
         ray_spacing_mm: float | None = None,
         weightings: Mapping[Quantity, DepthWeighting] | None = None,
         device: str = "cpu",
+        stopping_factor: float = 1.0,
         threads: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -101,11 +106,14 @@ class PencilBeam:
             raise InputError("gaussians", gaussians, "1, 2 or 3")
         if device not in ("cpu", "cuda"):
             raise InputError("device", repr(device), "'cpu' or 'cuda'")
+        if not 0.5 <= stopping_factor <= 2.0:
+            raise InputError("stopping_factor", stopping_factor, "0.5 to 2")
         if threads is not None and threads < 1:
             raise InputError("threads", threads, "at least 1")
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
         self.gaussians, self.split, self.ray_spacing_mm = gaussians, split, ray_spacing_mm
         self.weightings, self.device = dict(weightings or {}), device
+        self.stopping_factor = stopping_factor
         self.threads = (os.cpu_count() or 1) if threads is None else threads
         self.progress = progress
 
@@ -152,6 +160,7 @@ class PencilBeam:
             "split": self.split,
             "rays": rays,
             "device": self.device,
+            "stopping_factor": self.stopping_factor,
             "threads": self.threads,
             "seconds": round(time.perf_counter() - started, 3),
             "kernel_seconds": round(kernels, 3),
@@ -208,6 +217,7 @@ class PencilBeam:
         """Patient as rays see it."""
         body = body_ct(patient)
         media = media_of(self.calibration or calibration_of(patient.calibration), body)
+        media = replace(media, stopping=media.stopping * np.float32(self.stopping_factor))
         return Anatomy(patient.grid, media.row(body.values), media, patient.position)
 
     def grid(self, patient: Patient) -> Grid:
