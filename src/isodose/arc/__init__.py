@@ -1,0 +1,1 @@
+"""Proton arcs: control points, spot counts, energy-layer selection, delivery time."""

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from isodose.arc.arc_influence import ArcInfluence, arc_influence, voxels_that_matter
+from isodose.arc.arc_plan import arc_plan, layer_columns
+from isodose.arc.control_points import arc
+from isodose.arc.spot_counts import SpotLattice, count_spots
+from isodose.arc.thinned_spots import thinned_spots
+from isodose.errors import InputError
+from isodose.machine.machine_file import machine
+from isodose.pencilbeam.engine import PencilBeam
+
+PROTON = machine("generic_proton")
+
+
+@pytest.fixture(scope="module")
+def counts(ball):
+    return count_spots(
+        ball,
+        "CTV",
+        PROTON,
+        [arc("a", 0.0, 180.0, 90.0)],
+        (),
+        SpotLattice(spacing_mm=10.0),
+        energies_mev_u=[110.0, 120.0, 125.0, 135.0],
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(ball, counts):
+    mask = voxels_that_matter(ball, ball.grid, "CTV", ["organ"], ring_mm=8.0, ring_lines=2)
+    return arc_influence(ball, PROTON, counts, mask, threads=1, target="CTV")
+
+
+def test_columns_belong_to_their_layers(whole, counts):
+    assert whole.influence.spots == counts.target.sum() == whole.point.size
+    ends = np.add.accumulate([len(la.spots) for b in whole.plan.beams for la in b.layers])
+    layers = [(b, la) for b in whole.plan.beams for la in b.layers]
+    for column in range(0, whole.influence.spots, 7):
+        beam, layer = layers[int(np.searchsorted(ends, column, side="right"))]
+        assert counts.points[whole.point[column]].gantry_angle_deg == beam.gantry_angle_deg
+        assert counts.energies_mev_u[whole.energy[column]] == layer.energy_mev_u
+
+
+def test_chosen_layers_have_the_columns_of_their_own_matrix(whole, counts, ball):
+    chosen = np.zeros(counts.target.shape, dtype=bool)
+    chosen[[0, 2], np.argmax(counts.target[[0, 2]], axis=1)] = True
+    part = whole.only(chosen)
+    assert part.influence.spots == counts.target[chosen].sum()
+    mask = voxels_that_matter(ball, ball.grid, "CTV", ["organ"], ring_mm=8.0, ring_lines=2)
+    alone = arc_influence(ball, PROTON, counts, mask, chosen, threads=1)
+    weights = np.linspace(1.0, 2.0, part.influence.spots)
+    dose, expected = part.influence.weighted(weights), alone.influence.weighted(weights)
+    # Layers of one beam share rays, whose extent depends on the deepest of them: 1 % of the largest dose.
+    assert np.abs(dose - expected).max() < 0.01 * expected.max()
+    assert [b.gantry_angle_deg for b in part.plan.beams] == [b.gantry_angle_deg for b in alone.plan.beams]
+
+
+def test_dose_is_that_of_the_engine(whole, ball):
+    expected = PencilBeam(machine=PROTON, gaussians=1, threads=1).compute(ball, whole.plan).volume().values
+    dose = whole.influence.weighted(np.full(whole.influence.spots, 1e6))
+    inside = ball.structure("CTV").mask
+    # In water, within the target; parts of 2 % of each spot are cut off and given back to the rest.
+    assert dose[inside] == pytest.approx(expected[inside], rel=0.05)
+
+
+def test_voxels_are_the_target_the_organs_and_a_thin_ring(ball):
+    mask = voxels_that_matter(ball, ball.grid, "CTV", ["organ"], ring_mm=8.0, ring_lines=2)
+    target, organ = ball.structure("CTV").mask, ball.structure("organ").mask
+    assert np.all(mask[target | organ])
+    ring = mask & ~target & ~organ
+    distance = np.linalg.norm(ball.grid.position_mm(np.argwhere(ring)) - [20.0, 0.0, 0.0], axis=1)
+    assert distance.max() <= 25.0 + 8.0 + 4.0
+    full = voxels_that_matter(ball, ball.grid, "CTV", ["organ"], ring_mm=8.0, ring_lines=1)
+    assert ring.sum() == pytest.approx(0.5 * (full & ~target & ~organ).sum(), rel=0.1)
+
+
+def test_too_much_memory_is_refused_before_it_is_taken(ball, counts):
+    mask = voxels_that_matter(ball, ball.grid, "CTV")
+    more = count_spots(ball, "CTV", PROTON, [arc(spacing_deg=60.0)], (), SpotLattice(spacing_mm=10.0))
+    with pytest.raises(InputError, match="fewer voxels, spots or layers"):
+        arc_influence(ball, PROTON, more, mask, most_bytes=1 << 20, threads=1)
+
+
+def test_thinned_spots_are_every_second_of_every_second_row(whole):
+    kept = thinned_spots(whole)
+    x = np.concatenate([la.spots.x_mm for b in whole.plan.beams for la in b.layers])
+    y = np.concatenate([la.spots.y_mm for b in whole.plan.beams for la in b.layers])
+    layers = whole.point * 100 + whole.energy
+    assert set(layers[kept]) == set(layers)  # no layer is lost
+    even = (x % 20.0 == 0.0) & (y % 20.0 == 0.0)
+    large = np.bincount(layers, even)[layers] >= 4
+    assert large.all()
+    assert np.all(x[kept[large[kept]]] % 20.0 == 0.0)
+    assert np.all(y[kept[large[kept]]] % 20.0 == 0.0)
+
+
+def test_small_layers_keep_all_spots(whole, ball):
+    few = count_spots(ball, "CTV", PROTON, [arc("a", 0.0, 90.0, 90.0)], (), SpotLattice(spacing_mm=18.0))
+    sparse = ArcInfluence(whole.influence, arc_plan(few, PROTON), few, *layer_columns(few))
+    layer = sparse.point * 1000 + sparse.energy
+    kept = thinned_spots(sparse)
+    assert set(layer[kept]) == set(layer)
+    assert np.bincount(layer)[layer].min() < 4
