@@ -294,7 +294,7 @@ def main() -> None:
     parser.add_argument("--histories", type=int, default=2_000_000, help="of Monte Carlo, for each sample")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
-    patient, plan = head_plan(3.0)
+    patient, plan = head_plan(3.7)
     of = machine("generic_proton")
     spots = sum(b.spot_count for b in plan.beams)
     timed(patient, plan, arguments.threads, spacing_mm=arguments.spacing)  # compiles

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -8,8 +10,11 @@ from isodose.arc.ion_arc_writer import arcs_of, write_ion_arc
 from isodose.arc.spot_counts import SpotLattice, count_spots
 from isodose.errors import InputError
 from isodose.machine.machine_file import machine
+from isodose.plan.load import load_plan
+from isodose.plan.range_shifter import in_beam
 
 PROTON = machine("generic_proton")
+RS40 = in_beam(PROTON.shifter("RS40"))
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +91,50 @@ def test_written_arcs_hold_every_layer_at_its_angle(counts, ball, tmp_path):
         sense = "CW" if item.BeamNumber == 1 else "CC"
         assert {points[i].GantryRotationDirection for i in turning} == {sense}
         assert all("IsocenterPosition" not in p for p in points[1:])
+
+
+def test_arcs_are_read_back_as_their_control_points(counts, ball, tmp_path):
+    plan = arc_plan(counts, PROTON, middle(counts), particles_per_spot=3e6, fractions=5, target="CTV")
+    shifted = tuple(replace(beam, couch_angle_deg=20.0, range_shifter=RS40) for beam in plan.beams[:5])
+    plan = replace(plan, beams=(*shifted, *plan.beams[5:]))
+    write_ion_arc(plan, tmp_path / "arc.dcm", ball)
+    read = load_plan(tmp_path / "arc.dcm")
+    assert (read.ion, read.machine, read.fractions) == (plan.ion, plan.machine, plan.fractions)
+    assert len(read.beams) == len(plan.beams) == 10
+    assert len({beam.name for beam in read.beams}) == 10
+    for beam, expected in zip(read.beams, plan.beams, strict=True):
+        assert beam.gantry_angle_deg == pytest.approx(expected.gantry_angle_deg)
+        assert beam.couch_angle_deg == expected.couch_angle_deg
+        assert beam.isocentre_mm == pytest.approx(expected.isocentre_mm)
+        assert beam.range_shifter == expected.range_shifter
+        for layer, wanted in zip(beam.layers, expected.layers, strict=True):
+            assert layer.energy_mev_u == pytest.approx(wanted.energy_mev_u, rel=1e-12)
+            # Spots are 32-bit floats in DICOM.
+            np.testing.assert_allclose(layer.spots.x_mm, wanted.spots.x_mm, rtol=1e-6)
+            np.testing.assert_allclose(layer.spots.y_mm, wanted.spots.y_mm, rtol=1e-6)
+            np.testing.assert_allclose(layer.spots.particles, wanted.spots.particles, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("number", "keyword", "value", "complaint"),
+    [
+        (2, "GantryAngle", 310.0, "stands while it irradiates"),
+        (3, "GantryRotationDirection", "NONE", "says how"),
+        (4, "PatientSupportAngle", 5.0, "does not move"),
+    ],
+)
+def test_motion_with_beam_on_and_moving_tables_are_refused(
+    counts, ball, tmp_path, number, keyword, value, complaint
+):
+    write_ion_arc(arc_plan(counts, PROTON, middle(counts)), tmp_path / "arc.dcm", ball)
+    dataset = dcmread(tmp_path / "arc.dcm")
+    points = dataset.IonBeamSequence[0].IonControlPointSequence
+    if keyword == "GantryAngle":  # the gantry moves on within a layer
+        points[number].GantryRotationDirection = "CW"
+        for point in points[number + 1 :]:
+            point.GantryAngle = value
+    else:
+        setattr(points[number], keyword, value)
+    dataset.save_as(tmp_path / "moved.dcm")
+    with pytest.raises(InputError, match=complaint):
+        load_plan(tmp_path / "moved.dcm")

@@ -136,16 +136,17 @@ def test_kernels_of_each_model(file: Path) -> None:
     assert [k.gaussians for k in (single, double, multi)] == [1, 2, 3]
     # Depths carry the offset, and the first values hold from there up to the surface.
     assert double.depth_mm[0] == 0.0
-    np.testing.assert_allclose(double.depth_mm[1:], raw["depths"] + 1.5)
-    np.testing.assert_allclose(double.dose, np.append(raw["Z"][0], raw["Z"]))
-    np.testing.assert_allclose(single.sigma_mm[1:, 0], raw["sigma"])
-    np.testing.assert_allclose(double.sigma_mm[1:], np.stack([raw["sigma1"], raw["sigma2"]], axis=1))
-    np.testing.assert_allclose(double.weight[1:, 1], raw["weight"])
-    np.testing.assert_allclose(multi.sigma_mm[1:], raw["sigmaMulti"])
-    np.testing.assert_allclose(multi.weight[1:, 1:], raw["weightMulti"])
+    np.testing.assert_allclose(double.depth_mm[1:-1], raw["depths"] + 1.5)
+    assert double.dose[-1] == 0.0  # nothing beyond the tables
+    np.testing.assert_allclose(double.dose[:-1], np.append(raw["Z"][0], raw["Z"]))
+    np.testing.assert_allclose(single.sigma_mm[1:-1, 0], raw["sigma"])
+    np.testing.assert_allclose(double.sigma_mm[1:-1], np.stack([raw["sigma1"], raw["sigma2"]], axis=1))
+    np.testing.assert_allclose(double.weight[1:-1, 1], raw["weight"])
+    np.testing.assert_allclose(multi.sigma_mm[1:-1], raw["sigmaMulti"])
+    np.testing.assert_allclose(multi.weight[1:-1, 1:], raw["weightMulti"])
     np.testing.assert_allclose(multi.weight.sum(axis=1), 1.0)
     assert multi.letd is not None
-    np.testing.assert_allclose(multi.letd[1:], np.tile(raw["LET"][:, None], 3))
+    np.testing.assert_allclose(multi.letd[1:-1], np.tile(raw["LET"][:, None], 3))
 
 
 def test_best_model_that_all_energies_have(tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_offset_that_brings_depths_before_the_surface(tmp_path: Path) -> None:
     raw, kernel = entry(80.0), read_matrad(path).base_data.kernels[0]
     assert kernel.depth_mm[0] == 0.0
     assert kernel.dose[0] == pytest.approx(np.interp(4.0, raw["depths"], raw["Z"]))
-    assert kernel.depth_mm[-1] == pytest.approx(raw["depths"][-1] - 4.0)
+    assert kernel.depth_mm[-2] == pytest.approx(raw["depths"][-1] - 4.0)
 
 
 def test_weights_at_a_surface_where_all_widths_are_zero(tmp_path: Path) -> None:

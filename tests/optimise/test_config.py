@@ -35,7 +35,7 @@ def _with_objectives(*rows):
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_templates_go_with_their_patients(name):
-    patient = builtin_patient(name, spacing_mm=4.0)
+    patient = builtin_patient(name.removeprefix("arc_"), spacing_mm=4.0)
     config = read_config(name)
     goals = goals_of(config, patient, patient.grid)
     assert len(goals) == len(config.objectives)

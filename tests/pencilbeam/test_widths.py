@@ -57,9 +57,9 @@ def test_ladder(smallest, largest, cell, ratio) -> None:
     assert made.level[0] == 0
     assert np.all(np.isin(np.diff(made.level), (0, 1)))
     assert made.level[-1] < LEVELS
-    # A plane is at least three of the next finer cells wide, but on the finest lattice.
+    # A plane is at least two of the next finer cells wide, but on the finest lattice.
     coarse = made.level > 0
-    assert np.all(np.sqrt(variance[coarse]) >= 3.0 * cell * 2.0 ** (made.level[coarse] - 1) * (1.0 - 1e-6))
+    assert np.all(np.sqrt(variance[coarse]) >= 2.0 * cell * 2.0 ** (made.level[coarse] - 1) * (1.0 - 1e-6))
 
 
 @given(st.floats(0.0, 1.0))
@@ -143,7 +143,7 @@ def test_a_ray_on_a_plane_becomes_a_gaussian_of_its_variance(k: int) -> None:
         deposit(planes, k, v, u)
         image = spread(planes, k)
         assert image.sum(dtype=float) == pytest.approx(1.0, rel=1e-3)
-        assert image.min() >= -1e-6 * image.max()  # short steps have small negative weights
+        assert image.min() >= -1e-4 * image.max()  # short steps have small negative weights
         seen.append((*moments(image, 1, u), *moments(image, 0, v)))
     shift_u, variance_u, shift_v, variance_v = np.mean(seen, axis=0)
     assert shift_u == pytest.approx(0.0, abs=0.01)

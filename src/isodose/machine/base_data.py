@@ -265,7 +265,7 @@ def _between(a: PencilKernel, b: PencilKernel, energy_mev_u: float) -> PencilKer
     ranges = a.range_mm, b.range_mm
     log_part = np.log(energy_mev_u / a.energy_mev_u) / np.log(b.energy_mev_u / a.energy_mev_u)
     range_mm = float(ranges[0] ** (1.0 - log_part) * ranges[1] ** log_part)
-    nearer = (a, b)[part > 0.5]
+    nearer = b if part > 0.5 else a
     scaled = nearer.depth_mm / nearer.range_mm
     both_reach = min(a.depth_mm[-1] / ranges[0], b.depth_mm[-1] / ranges[1])
     scaled = scaled[scaled <= both_reach * (1.0 + _ROUNDING)]

@@ -21,6 +21,7 @@ MODEL_FIELDS: dict[LateralModel, tuple[str, ...]] = {
 """Fields of each lateral model, the most accurate first."""
 
 _WEIGHT_TOLERANCE = 1e-3
+_END_MM = 0.01
 """Weights of fitted Gaussians may add up to so much more than 1."""
 
 
@@ -71,7 +72,7 @@ def depths_mm(entry: MatlabStruct) -> NDArray[np.float64]:
 def pencil_kernel(entry: MatlabStruct, model: LateralModel) -> PencilKernel:
     """Kernel of an entry of ``machine.data``.
 
-    Where its depths begin behind 0 the first values hold back to 0.
+    Where its depths begin behind 0 the first values hold back to 0; behind the last there is no dose.
 
     Raises
     ------
@@ -88,8 +89,10 @@ def pencil_kernel(entry: MatlabStruct, model: LateralModel) -> PencilKernel:
     if entry.has("LET"):
         let = entry.column("LET", n)
         columns.append(np.repeat(let[:, None], sigma.shape[1], axis=1))
-    from_zero = np.concatenate([[0.0], depth[depth > 0.0]])
+    # A last depth without dose: the tables are not meant to go on where they end.
+    from_zero = np.concatenate([[0.0], depth[depth > 0.0], [depth[-1] + _END_MM]])
     dose_, sigma, weight, *letd = (_resampled(from_zero, depth, c) for c in columns)
+    dose_[-1] = 0.0
     try:
         return PencilKernel(
             entry.number("energy"), from_zero, dose_[:, 0], sigma, weight, letd[0] if letd else None

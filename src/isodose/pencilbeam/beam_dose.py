@@ -66,9 +66,14 @@ def add_beam_dose(
         Weights of the spots, the beam's own by default.
     """
     values = np.zeros((sums.shape[0], view.fan.planes, *view.fan.shape), dtype=np.float32)
-    for station in view.stations:
-        fluence = view.fluence(station, particles)
-        _forward(view, station, fluence, values, threads)
+
+    def work(begin: int, end: int) -> None:
+        for station in view.stations[begin:end]:
+            fluence = view.fluence(station, particles)
+            active = active_layers(fluence)
+            forward(view.superposition, fluence, active, values, station.begin, station.end)
+
+    over_chunks(work, len(view.stations), threads, pieces=len(view.stations))
     add_to_voxels(view.fan, values, grid, inside, sums, threads)
 
 
@@ -98,21 +103,6 @@ def seen_by_beam(
         for total, part in zip(result, view.seen_by_spots(station, seen), strict=True):
             total += part
     return result
-
-
-def _forward(
-    view: BeamView,
-    station: Station,
-    fluence: NDArray[np.float32],
-    values: NDArray[np.float32],
-    threads: int,
-) -> None:
-    active = active_layers(fluence)
-
-    def work(begin: int, end: int) -> None:
-        forward(view.superposition, fluence, active, values, station.begin + begin, station.begin + end)
-
-    over_chunks(work, station.end - station.begin, threads)
 
 
 def _adjoint(

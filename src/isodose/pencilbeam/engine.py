@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _FINEST_RAY_MM, _COARSEST_RAY_MM = 0.8, 1.6
 _RAY_SIGMAS = 0.7
 """Distance of rays in standard deviations of the narrowest spot."""
-_FINEST_PLANE_MM, _COARSEST_PLANE_MM = 0.5, 1.25
+_FINEST_PLANE_MM, _COARSEST_PLANE_MM = 0.5, 1.5
 
 Channels = dict[Quantity, DepthWeighting | None]
 

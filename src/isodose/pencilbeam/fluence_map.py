@@ -11,7 +11,7 @@ _REACH = 3.5
 """A spot reaches so many standard deviations; what lies beyond (0.05 %) is given back to the rest."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def cell_parts(centre, sigma, first, spacing, count, out):  # type: ignore[no-untyped-def]
     """Parts of a Gaussian in the cells of a row; returns the first cell and how many."""
     begin = max(math.floor((centre - _REACH * sigma - first) / spacing + 0.5), 0)
@@ -31,7 +31,7 @@ def cell_parts(centre, sigma, first, spacing, count, out):  # type: ignore[no-un
     return begin, end - begin
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def map_of(x, y, particles, sigma, first, spacing, out):  # type: ignore[no-untyped-def]
     """Add spots to a map of particles.
 
@@ -57,7 +57,7 @@ def map_of(x, y, particles, sigma, first, spacing, out):  # type: ignore[no-unty
                 out[v0 + v, u0 + u] += weight * along_u[u]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def seen_by_spots(x, y, image, sigma, first, spacing, out):  # type: ignore[no-untyped-def]
     """Adjoint of `map_of`: what each spot sees of a map, ``(n,)``."""
     nv, nu = image.shape

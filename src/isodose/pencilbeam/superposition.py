@@ -199,8 +199,10 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
             lowest, highest = rungs, 0
             for g in range(gaussians):
                 for i in range(last - first):
-                    k = lookup[place[g, i]]
                     dose = fluence[ray, first + i] * amount[g, i]
+                    if dose == 0.0:
+                        continue
+                    k = lookup[place[g, i]]
                     above = dose * share_above(width[g, i], variance[k], per_rung[k])
                     of_ray[0, k] += dose - above
                     of_ray[0, k + 1] += above

@@ -20,8 +20,11 @@ from isodose.pencilbeam.gaussian_taps import SMALL_CELLS2, half_kernels
 
 LEVELS = 4
 """Lattices, each coarser by two than the one before."""
-_COARSER_AT = 3.0
+_COARSER_AT = 2.0
 """Standard deviation, in cells, from which a plane lies on the next coarser lattice."""
+_LEAST_STEP = 0.35
+"""Step of variance, in coarse cells squared, with which a plane may lie on a coarser lattice than the one
+below: refining takes a quarter, and cells are up to a third larger in other planes and directions."""
 _NEGLIGIBLE = 2e-4
 _REACH = math.sqrt(-2.0 * math.log(_NEGLIGIBLE))
 LOOKUP = 2048
@@ -65,10 +68,13 @@ def ladder(smallest_mm2: float, largest_mm2: float, cell_mm: float, ratio: float
     """
     steps = max(2, int(np.ceil(np.log1p(largest_mm2 / smallest_mm2) / np.log(ratio))) + 1)
     variance = smallest_mm2 * (ratio ** np.arange(steps) - 1.0)
-    doublings = np.log2(np.maximum(np.sqrt(variance) / (cell_mm * _COARSER_AT), 0.5))
-    level = np.floor(doublings).astype(np.int64) + 1
-    for k in range(1, steps):  # one lattice coarser at a time
-        level[k] = min(level[k], level[k - 1] + 1, LEVELS - 1)
+    wide = np.sqrt(variance) / (cell_mm * _COARSER_AT)
+    step = np.diff(variance, prepend=0.0) / (_LEAST_STEP * cell_mm**2)
+    level = np.zeros(steps, dtype=np.int64)
+    for k in range(1, steps):  # one lattice coarser at a time, and not where refining alone would smooth more
+        coarser = level[k - 1] + 1
+        fits = coarser < LEVELS and wide[k] >= 2.0 ** (coarser - 1) and step[k] >= 4.0**coarser
+        level[k] = coarser if fits else level[k - 1]
     scale = (LOOKUP - 1) / np.sqrt(variance[-1])
     middle = ((np.arange(LOOKUP) + 0.5) / scale) ** 2
     below = np.clip(np.searchsorted(variance, middle, side="right") - 1, 0, steps - 2)
