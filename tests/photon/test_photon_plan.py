@@ -8,6 +8,7 @@ import pytest
 from isodose.errors import InputError
 from isodose.machine.machine_file import machine
 from isodose.photon.photon_plan import PhotonPlan
+from isodose.plan.ion_plan_writer import write_ion_plan
 from isodose.plan.plan_check import check_plan
 
 
@@ -29,3 +30,9 @@ def test_refuses(fields, square, wrong) -> None:
 def test_no_machine_for_ions_delivers_it(fields, square) -> None:
     with pytest.raises(InputError, match="ion"):
         check_plan(fields(square(20.0)), machine("generic_proton"))
+
+
+def test_it_is_not_written_as_an_ion_plan(fields, square, box, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"plan\.ion: found 'photon'"):
+        write_ion_plan(fields(square(20.0)), tmp_path / "plan.dcm", box(np.zeros((4, 4, 4))))
+    assert not list(tmp_path.iterdir())

@@ -65,12 +65,14 @@ def write_ion_plan(
     Raises
     ------
     InputError
-        If the plan cannot be expressed: an unknown machine, energies off its tables, foci that it has not,
-        layers with a focus and a spot size of their own, beams or layers without particles, names too long
-        for DICOM.
+        If the plan cannot be expressed: photons, an unknown machine, energies off its tables, foci that it
+        has not, layers with a focus and a spot size of their own, beams or layers without particles, names
+        too long for DICOM.
     OutputError
         If the file cannot be written.
     """
+    if plan.ion not in IONS:
+        raise InputError("plan.ion", repr(plan.ion), f"one of {', '.join(IONS)} for an RT Ion Plan")
     unit = _unit(unit)
     machine = machine_named(plan.machine) if machine is None else machine
     if len(machine.name) > 16:
