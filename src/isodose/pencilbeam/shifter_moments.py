@@ -17,7 +17,7 @@ from isodose.plan.range_shifter import water_equivalent_mm
 
 _STEPS = 200
 _MM_PER_CM = 10.0
-_THROWN_MM = 120.0
+_THROWN_MM = 200.0
 _MISSING, _BUILD_UP_MM = 0.035, 8.0
 
 

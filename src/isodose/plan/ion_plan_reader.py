@@ -3,8 +3,10 @@
 Tolerated, because systems write them: setup beams (left out), one control point per layer instead of a
 pair, single values where a list is meant, empty cumulative weights, energies and range-shifter settings
 that are only given when they change, layers repeated for painting (kept, in order). Refused, because any
-reading would be a guess: weights that do not add up to their total, unknown units, moving gantries, tilted
-tables, scattered or line-scanned beams.
+reading would be a guess: weights that do not add up to their total, unknown units, gantries that turn while
+they irradiate, tilted tables, scattered or line-scanned beams.
+
+An arc whose gantry turns between layers only, as isodose writes them, becomes a beam per gantry angle.
 
 Spot sizes are the machine's, whatever nominal size another system writes; only a size that isodose itself
 wrote as not the machine's is read back. A Scan Spot Tune ID names the focus where the machine has several; it
@@ -13,6 +15,8 @@ says nothing to a machine that has one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +30,7 @@ from isodose.machine.machine_file import machine_names
 from isodose.patient.dicom_object import open_dicom
 from isodose.plan.dicom_element import Element
 from isodose.plan.dicom_spot_size import FWHM_PER_SIGMA, MACHINE_SIZE_TUNE, OWN_SIZE_TUNE
+from isodose.plan.ion_plan_motion import gantry_angles
 from isodose.plan.ion_plan_shifter import beam_shifter
 from isodose.plan.meterset import MetersetUnit
 from isodose.plan.plan import Beam, Layer, Plan, Spots
@@ -90,7 +95,7 @@ def _plan(root: Element, machine: Machine | None) -> Plan:
     if machine is not None and machine.ion != ion:
         raise items[0].error("RadiationType", ion, f"{machine.ion}, the ion of machine {machine.name!r}")
     fractions, metersets = _fraction_group(root)
-    beams = tuple(_beam(b, metersets, machine) for b in items)
+    beams = tuple(beam for b in items for beam in _beams(b, metersets, machine))
     prescription, target, metadata = _about(root, fractions, items)
     return Plan(
         name=root.text("RTPlanName", "") or root.text("RTPlanLabel", "") or root.path.stem,
@@ -143,7 +148,8 @@ def _fraction_group(root: Element) -> tuple[int, dict[int, float]]:
     return fractions, metersets
 
 
-def _beam(item: Element, metersets: dict[int, float], machine: Machine | None) -> Beam:
+def _beams(item: Element, metersets: dict[int, float], machine: Machine | None) -> list[Beam]:
+    """Read a beam; an arc gives one per gantry angle."""
     scan, mode = item.text("ScanMode"), item.text("ModulatedScanModeType", "STATIONARY")
     if scan not in ("MODULATED", "MODULATED_SPEC"):
         raise item.error("ScanMode", scan, "MODULATED, a beam of scanned spots")
@@ -159,46 +165,44 @@ def _beam(item: Element, metersets: dict[int, float], machine: Machine | None) -
     points = item.sequence("IonControlPointSequence")
     if not points:
         raise item.error("IonControlPointSequence", "no control point", "at least one")
-    _check_static(points)
+    angles = gantry_angles(points)
     layers = _layers(item, points, metersets[number], machine)
-    first = points[0]
-    return Beam(
-        name=item.text("BeamName", "") or f"beam {number}",
-        gantry_angle_deg=first.number("GantryAngle"),
+    first, name = points[0], item.text("BeamName", "") or f"beam {number}"
+    still = Beam(
+        name=name,
+        gantry_angle_deg=angles[0],
         couch_angle_deg=first.number("PatientSupportAngle"),
         isocentre_mm=tuple(first.numbers("IsocenterPosition", 3)),
-        layers=layers,
+        layers=tuple(layers.values()),
         range_shifter=beam_shifter(item, points, machine),
         snout_position_mm=first.number("SnoutPosition") if first.has("SnoutPosition") else None,
     )
-
-
-def _check_static(points: list[Element]) -> None:
-    """Refuse beams that move, and tables that tilt."""
-    for keyword in ("TableTopPitchAngle", "TableTopRollAngle", "GantryPitchAngle"):
-        for point in points:
-            if point.has(keyword) and abs(point.number(keyword)) > 1e-3:
-                raise point.error(keyword, point.number(keyword), "0; isodose models no tilt")
-    for keyword in ("GantryAngle", "PatientSupportAngle", "IsocenterPosition"):
-        count = 3 if keyword == "IsocenterPosition" else 1
-        start = points[0].numbers(keyword, count)
-        for point in points[1:]:
-            if point.has(keyword) and np.abs(point.numbers(keyword, count) - start).max() > 1e-3:
-                raise point.error(keyword, "another value than before", "a beam that does not move")
+    if len(set(angles)) == 1:
+        return [still]
+    return [
+        replace(
+            still,
+            name=f"{name}, gantry {angle:g}",
+            gantry_angle_deg=angle,
+            layers=tuple(layers[point] for point in group),
+        )
+        for angle, group in groupby(layers, key=angles.__getitem__)
+    ]
 
 
 def _layers(
     item: Element, points: list[Element], meterset: float, machine: Machine | None
-) -> tuple[Layer, ...]:
+) -> dict[int, Layer]:
+    """Layers by the number of their control point."""
     unit = item.text("PrimaryDosimeterUnit")
     if unit not in set(MetersetUnit):
         raise item.error("PrimaryDosimeterUnit", unit, "NP or MU; other units give no absolute dose")
     final = item.number("FinalCumulativeMetersetWeight")
     if not (final > 0 and meterset > 0):
         raise item.error("FinalCumulativeMetersetWeight", f"{final:g} of {meterset:g}", "positive numbers")
-    layers: list[Layer] = []
+    layers: dict[int, Layer] = {}
     energy, cumulative, total = float("nan"), 0.0, 0.0
-    for point in points:
+    for number, point in enumerate(points):
         if point.has("CumulativeMetersetWeight"):
             now = point.number("CumulativeMetersetWeight")
             if now < cumulative - SUM_TOLERANCE * final:
@@ -214,11 +218,11 @@ def _layers(
         total += float(spots.particles.sum()) * final / meterset
         if unit == MetersetUnit.MONITOR_UNITS:
             spots = Spots(spots.x_mm, spots.y_mm, spots.particles * _per_mu(point, energy, machine))
-        layers.append(Layer(energy, spots, _own_size(point), _focus(point, machine)))
+        layers[number] = Layer(energy, spots, _own_size(point), _focus(point, machine))
     if abs(total - final) > SUM_TOLERANCE * final:
         found = f"spot weights that sum to {total:g}"
         raise item.error("FinalCumulativeMetersetWeight", found, f"{final:g}")
-    return tuple(layers)
+    return layers
 
 
 def _spots(point: Element, per_weight: float) -> Spots | None:
