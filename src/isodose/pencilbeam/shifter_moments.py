@@ -77,8 +77,8 @@ def halo_behind(tables: LayerTables, water_mm: float) -> LayerTables:
     The gap behind a range shifter throws the halo made in it far aside, and short-range secondaries out of
     the field. Base data cannot tell them from what the patient makes: deeper down most of the halo is young,
     and spreads like the core. Both lengths and the part that is missing at the skin (3.5 %) were fitted to
-    isodose's Monte Carlo with protons of 60 to 110 MeV behind 40 mm of polycarbonate and 250 mm of air, in
-    water.
+    isodose's Monte Carlo with protons behind 40 mm of polycarbonate and 250 mm of air, in water, a head and a
+    thorax.
 
     Parameters
     ----------
