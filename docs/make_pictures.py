@@ -10,19 +10,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import isodose
+from isodose.arc.plan_arc import plan_arc
 from isodose.biology.biological_dose import compute_biological_dose
 from isodose.biology.models import model
 from isodose.biology.tissue import TissueMap, tissue
 from isodose.dose.quantity import Quantity
+from isodose.evaluate.dvh import dvh
 from isodose.evaluate.normalisation import normalised
+from isodose.optimise.config import read_config
+from isodose.optimise.field_plan import plan_fields
 from isodose.patient.grid import Grid
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
 from isodose.plan.beam_frame import beam_axes
 from isodose.plan.plan import Beam, Layer, Plan, Spots
+from isodose.report.arc_figures import energy_figure
+from isodose.report.colours import BEAM_COLOURS
 from isodose.report.focus import point_of_interest_mm
 from isodose.report.rbe_models import rbe_models_figure
 
+OPTIMISED = ("PTV", "Brainstem", "SpinalCord", "Parotid_L", "Parotid_R")
 KEPT = ("dose", "dvh", "profiles")
 PICTURES = Path(__file__).parent / "pictures"
 
@@ -42,6 +49,8 @@ def main() -> None:
     demo()
     carbon_in_water()
     pencil_beam()
+    optimised_plan()
+    proton_arc()
 
 
 def carbon_in_water() -> None:
@@ -101,6 +110,36 @@ def pencil_beam() -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     figure.savefig(PICTURES / "pencil_beam.png", dpi=130)
+
+
+def optimised_plan() -> None:
+    """Dose-volume histograms of the template for the built-in head, before and after the optimisation."""
+    patient, config = isodose.builtin_patient("head"), read_config("head")
+    made = plan_fields(patient, config)
+    angles = [beam.gantry_deg for beam in config.beams]
+    simple = isodose.simple_plan(
+        patient, config.target, config.ion, gantry_angles=angles, prescription_gy=2.0
+    )
+    shown = {name: patient.structures[name] for name in OPTIMISED}
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for plan, line in ((simple, "--"), (made.plan, "-")):
+        dose = made.engine.compute(patient, plan).volume()
+        for (name, structure), colour in zip(shown.items(), BEAM_COLOURS, strict=False):
+            label = name if line == "-" else None
+            axis.plot(*dvh(dose, structure).curve(), line, color=colour, label=label)
+    axis.set(xlabel="Dose per fraction / Gy", ylabel="Volume / %", xlim=(0, 2.6), ylim=(0, 102))
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
+    axis.set_title("Analytic weights (dashed) and optimised ones", fontsize=10)
+    figure.savefig(PICTURES / "optimised.png", dpi=130)
+
+
+def proton_arc() -> None:
+    """Energies of the arc template for the built-in head, by angle, and the switching time."""
+    made = plan_arc(isodose.builtin_patient("head"), read_config("arc_head"))
+    figure = energy_figure({made.delivered.selector: made.delivered}, made.counts.points)
+    figure.savefig(PICTURES / "arc.png", dpi=100)
 
 
 def demo() -> None:

@@ -152,6 +152,8 @@ class _Pruning:
         iterations = few if size > _LARGE else many
         settings = SolverSettings(iterations, value_tolerance=1e-3, memory=_MEMORY)
         result = optimise(self.pruner.problem.restricted_to(columns), self.weights[columns], settings)
+        if result.stopped == "interrupted":
+            raise KeyboardInterrupt
         self.weights = np.zeros_like(self.weights)
         self.weights[columns] = result.weights
         if self.pruner.progress is not None:

@@ -50,6 +50,7 @@ app.command(
         "\n\n`isodose plan ct_folder/ --target PTV70 --gantry 0 --dose 2 --out plan.yaml`"
         "\n\n`isodose plan head head --out run1` (optimised as the template says)"
         "\n\n`isodose plan ct_folder/ objectives.yaml --out run1`"
+        "\n\n`isodose plan head arc_head --out run1` (a proton arc)"
     )
 )(plan)
 app.command(

@@ -1,8 +1,8 @@
-"""``isodose plan PATIENT CONFIG``: fixed fields with optimised weights, their dose and report."""
+"""``isodose plan PATIENT CONFIG``: fixed fields or arcs with optimised weights, their dose and report."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +11,19 @@ from isodose.cli.run import Run, close
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from isodose.arc.plan_arc import ArcPlan
     from isodose.cli.run import Section
     from isodose.dose.dose import Dose
     from isodose.optimise.config import PlanConfig
     from isodose.optimise.field_plan import FieldPlan
-    from isodose.optimise.solver import Iteration
+    from isodose.optimise.solver import Iteration, Watcher
     from isodose.patient.patient import Patient
 
 
 def plan_from_config(patient: str, config: str, folder: Path, threads: int | None, console: Console) -> None:
     """Plan, compute and report into a folder."""
     from isodose.optimise.config import read_config
-    from isodose.optimise.field_plan import plan_fields
     from isodose.patient.load import load_patient
-    from isodose.plan.dicom_ion_plan import write_ion_plan
     from isodose.report import run_folder
     from isodose.report.optimisation import optimisation_section
     from isodose.report.progress_line import progress_line
@@ -36,14 +35,18 @@ def plan_from_config(patient: str, config: str, folder: Path, threads: int | Non
             def progress(step: Iteration) -> None:
                 line(_progress(step))
 
-            made = plan_fields(person, wanted, threads, progress, console.print)
+            made, arc = _planned(person, wanted, threads, progress, console)
         doses = made.doses(person, _quantities(wanted))
         console.print("computing the dose")
-        nominal = _finished(next(doses), made, wanted, person)
+        nominal = _finished(next(doses), made, wanted, person, {} if arc is None else _arc_notes(arc))
         sections: list[Section] = [optimisation_section(made.result, made.goals, made.goal_values)]
+        if arc is not None:
+            from isodose.report.arc_sections import arc_sections
+
+            sections += arc_sections(arc)
         if len(made.scenarios) > 1:
             sections.append(_scenario_section(made, person, nominal, list(doses)))
-        uid = write_ion_plan(made.plan, folder / "plan.dcm", person, machine=made.machine)
+        uid = _write_plan(made, folder / "plan.dcm", person, arc is not None)
         settings = {"threads": threads, **wanted.model_dump(mode="json")}
         inputs = {"patient": patient, "config": config, "machine": made.plan.machine}
         run = Run(
@@ -51,9 +54,54 @@ def plan_from_config(patient: str, config: str, folder: Path, threads: int | Non
         )
         page = run.write(folder, person, made.plan, nominal, uid, sections)
     spots = sum(beam.spot_count for beam in made.plan.beams)
-    console.print(f"{folder / 'plan.dcm'}: {len(made.plan.beams)} beams, {spots} spots")
+    beams = f"{len(made.plan.beams)} {'beams' if arc is None else 'control points'}"
+    console.print(f"{folder / 'plan.dcm'}: {beams}, {spots} spots")
+    if arc is not None:
+        console.print(_times(arc))
     console.print(f"Objective {made.result.value:.4g}, stopped for: {made.result.stopped}")
     close(console, nominal, page)
+
+
+def _planned(
+    person: Patient, config: PlanConfig, threads: int | None, progress: Watcher, console: Console
+) -> tuple[FieldPlan, ArcPlan | None]:
+    """Plan with its weights, and its arc if it has one."""
+    if config.arc is None:
+        from isodose.optimise.field_plan import plan_fields
+
+        return plan_fields(person, config, threads, progress, console.print), None
+    from isodose.arc.plan_arc import plan_arc
+
+    arc = plan_arc(person, config, threads, progress, console.print)
+    return arc.fields, arc
+
+
+def _write_plan(made: FieldPlan, path: Path, person: Patient, is_arc: bool) -> str:
+    from isodose.arc.ion_arc_writer import write_ion_arc
+    from isodose.plan.dicom_ion_plan import write_ion_plan
+
+    write = write_ion_arc if is_arc else write_ion_plan
+    return write(made.plan, path, person, machine=made.machine)
+
+
+def _times(arc: ArcPlan) -> str:
+    time = arc.time
+    return (
+        f"Switching {time.switching_s:.1f} s, delivery {time.static_s:.1f} s with a gantry that stops, "
+        f"{time.dynamic_s:.1f} s with one that does not"
+    )
+
+
+def _arc_notes(arc: ArcPlan) -> dict[str, Any]:
+    up, down, same = arc.delivered.transitions
+    return {
+        "arc": {
+            "selector": arc.delivered.selector,
+            "layers": int(arc.delivered.energies.size),
+            "switches": {"up": up, "down": down, "none": same},
+            "seconds": asdict(arc.time),
+        }
+    }
 
 
 def _progress(step: Iteration) -> Any:
@@ -75,7 +123,7 @@ def _quantities(config: PlanConfig) -> list[Any]:
     return list(dict.fromkeys(wanted))
 
 
-def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient) -> Dose:
+def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, more: dict[str, Any]) -> Dose:
     """Dose with its RBE-weighted companion, and with how it was planned."""
     notes: dict[str, Any] = {
         "objective": made.result.value,
@@ -83,7 +131,7 @@ def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient) 
         "stopped": made.result.stopped,
         "scenarios": [scenario.name for scenario in made.scenarios],
     }
-    extra: dict[str, Any] = {"optimisation": notes}
+    extra: dict[str, Any] = {"optimisation": notes, **more}
     if made.result.stopped == "interrupted":
         extra["partial"] = True
     dose = replace(dose, provenance={**dose.provenance, **extra})

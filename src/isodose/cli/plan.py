@@ -1,4 +1,4 @@
-"""``isodose plan``: spots and weights of fixed fields."""
+"""``isodose plan``: spots and weights of fixed fields and arcs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plan(
         str | None,
         typer.Argument(
             metavar="[CONFIG]",
-            help="Objectives and beams (YAML), or a template: head, thorax, pelvis.",
+            help="Objectives and beams or an arc (YAML), or a template: head, thorax, pelvis, arc_head.",
             show_default=False,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""What to plan, as a YAML file: beams, objectives, scenarios and when to stop.
+"""What to plan, as a YAML file: beams or an arc, objectives, scenarios and when to stop.
 
 A file holds these keys (those with a value here may be left out)::
 
@@ -10,6 +10,17 @@ A file holds these keys (those with a value here may be left out)::
     target: PTV                      # spots are placed over it
     beams:
       - {gantry_deg: 90.0, couch_deg: 0.0}
+    arc:                             # in place of beams
+      start_deg: 0.0
+      stop_deg: 360.0                # below start_deg: counter-clockwise
+      spacing_deg: 5.0               # of the control points
+      couch_deg: 0.0
+      arcs: 1                        # or 2, the second one back
+      layers_per_point: 1
+      selector: joint                # joint, exact, coverage or swarm: who chooses the energy layers
+      budget_s: 51.0                 # switching time; the swarm knows none, exact and coverage may have null
+      switching: cyclotron           # a preset of isodose.arc.switch_table
+      organs: []                     # spots that reach them count less; for exact, swarm and the frontier
     spots:                           # null: by the size of the machine's spots
       spacing_mm: null
       layer_spacing_mm: null
@@ -41,16 +52,19 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from isodose.errors import InputError
 from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, Strict, Text, read_yaml
 from isodose.optimise.robustness import Robustness
 
-TEMPLATES = ("head", "thorax", "pelvis")
-"""Configurations that come with the package, for the built-in patients of these names."""
+TEMPLATES = ("head", "thorax", "pelvis", "arc_head")
+"""Configurations that come with the package, for the built-in patients of these names; one is an arc."""
+
+USUAL_BUDGET_S = 51.0
+"""Switching time of the published plans that Yang et al. (arXiv 2506.15803) compare with."""
 
 PARAMETERS = ("d_ref", "d_min", "d_max", "d", "v_min", "v_max", "eud_ref", "k", "f_diff", "softness_gy")
 """What objectives may be given."""
@@ -61,6 +75,35 @@ class BeamEntry(Strict):
 
     gantry_deg: Number
     couch_deg: Number = 0.0
+
+
+def _usual_budget(entry: dict[str, Any]) -> float | None:
+    return None if entry.get("selector") == "swarm" else USUAL_BUDGET_S
+
+
+class ArcEntry(Strict):
+    """An arc, and how its energy layers are chosen."""
+
+    start_deg: Number = 0.0
+    stop_deg: Number = 360.0
+    spacing_deg: Positive = 5.0
+    couch_deg: Number = 0.0
+    arcs: Literal[1, 2] = 1
+    layers_per_point: Count = 1
+    selector: Literal["joint", "exact", "coverage", "swarm"] = "joint"
+    budget_s: NotNegative | None = Field(default_factory=_usual_budget)
+    switching: Text = "cyclotron"
+    organs: tuple[Text, ...] = ()
+
+    @field_validator("budget_s")
+    @classmethod
+    def _goes_with_selector(cls, value: float | None, info: ValidationInfo) -> float | None:
+        selector = info.data.get("selector")
+        if selector == "swarm" and value is not None:
+            raise ValueError("null for the swarm, which knows no budget")
+        if selector == "joint" and value is None:
+            raise ValueError("a time in s for the joint selector")
+        return value
 
 
 class SpotsEntry(Strict):
@@ -134,7 +177,8 @@ class PlanConfig(Strict):
     fractions: Count = 1
     prescription_gy: Positive
     target: Text
-    beams: Annotated[tuple[BeamEntry, ...], Field(min_length=1)]
+    beams: tuple[BeamEntry, ...] = ()
+    arc: ArcEntry | None = Field(default=None, validate_default=True)
     spots: SpotsEntry = SpotsEntry()
     dose_spacing_mm: Positive = 3.0
     rbe: RbeEntry | None = None
@@ -142,6 +186,13 @@ class PlanConfig(Strict):
     ranks: dict[str, Count] = Field(default_factory=dict)
     scenarios: ScenariosEntry = ScenariosEntry()
     solver: SolverEntry = SolverEntry()
+
+    @field_validator("arc")
+    @classmethod
+    def _in_place_of_beams(cls, value: ArcEntry | None, info: ValidationInfo) -> ArcEntry | None:
+        if "beams" in info.data and bool(info.data["beams"]) == (value is not None):
+            raise ValueError("no arc beside beams" if value is not None else "an arc, or at least one beam")
+        return value
 
 
 def read_config(path: str | Path) -> PlanConfig:

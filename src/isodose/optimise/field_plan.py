@@ -100,26 +100,91 @@ def plan_fields(
     InputError
         If the configuration does not go with the patient or the machine, or scenarios need too much memory.
     """
+    task = planning_task(patient, config, threads)
+    say("placing spots")
+    return weighted_plan(task, _placed(patient, config, task.machine), threads, progress, say)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanningTask:
+    """What a configuration asks for in a patient, whatever spots are to do it.
+
+    Parameters
+    ----------
+    patient, config
+        Whom to treat, and what to reach.
+    machine, engine
+        What delivers it, and what computes the influence.
+    goals
+        On the engine's grid.
+    scenarios
+        The nominal one first.
+    """
+
+    patient: Patient
+    config: PlanConfig
+    machine: Machine
+    engine: PencilBeam
+    goals: tuple[Goal, ...]
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def needs(self) -> tuple[Quantity, ...]:
+        """Quantities that the goals look at."""
+        return tuple(dict.fromkeys(q for goal in self.goals for q in goal.quantity.needs))
+
+
+def planning_task(patient: Patient, config: PlanConfig, threads: int | None = None) -> PlanningTask:
+    """Machine, engine, goals and scenarios of a configuration; errors as of `plan_fields`."""
     machine = machine_named(config.machine or f"generic_{config.ion}")
     engine = PencilBeam(
         config.dose_spacing_mm, machine, weightings=_weightings(config, machine), threads=threads
     )
     goals = goals_of(config, patient, engine.grid(patient))
-    say("placing spots")
-    plan = _placed(patient, config, machine)
     scenarios = scenario_set(
         config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
     )
     _check_robust(goals, scenarios)
-    needs = tuple(dict.fromkeys(q for goal in goals for q in goal.quantity.needs))
-    masks = _mask(engine, patient, goals), _mask(engine, patient, [g for g in goals if g.robust])
-    matrices = scenario_influences(engine, patient, plan, scenarios, needs, *masks)
-    watched = _watched(matrices, scenarios, config.scenarios.memory_gib, say)
+    return PlanningTask(patient, config, machine, engine, goals, scenarios)
+
+
+def weighted_plan(
+    task: PlanningTask,
+    plan: Plan,
+    threads: int | None = None,
+    progress: Watcher | None = None,
+    say: Say = lambda _: None,
+) -> FieldPlan:
+    """Optimise the weights of a plan's spots.
+
+    Parameters
+    ----------
+    task
+        What to reach.
+    plan
+        Spots with the weights to start from.
+    threads, progress, say
+        As of `plan_fields`; errors too.
+    """
+    engine, patient, config, goals = task.engine, task.patient, task.config, task.goals
+    masks = voxels_of(task, goals), voxels_of(task, [g for g in goals if g.robust])
+    matrices = scenario_influences(engine, patient, plan, task.scenarios, task.needs, *masks)
+    watched = _watched(matrices, task.scenarios, config.scenarios.memory_gib, say)
     problem = Problem(watched, goals, config.scenarios.robustness, threads)
     say(f"optimising {problem.spots} spots for {len(goals)} objectives")
-    result = _optimised(problem, plan, machine, config, progress)
-    done = _with_weights(plan, result.weights)
-    return FieldPlan(done, goals, scenarios, problem.goal_values(result.weights), result, machine, engine)
+    result = _optimised(problem, plan, task.machine, config, progress)
+    done, values = _with_weights(plan, result.weights), problem.goal_values(result.weights)
+    return FieldPlan(done, goals, task.scenarios, values, result, task.machine, engine)
+
+
+def voxels_of(task: PlanningTask, goals: Sequence[Goal]) -> NDArray[np.bool_] | None:
+    """Voxels of the dose grid that goals look at, ``[z, y, x]``; None for no goal."""
+    if not goals:
+        return None
+    grid = task.engine.grid(task.patient)
+    mask = np.zeros(grid.size, dtype=np.bool_)
+    mask[goals_at(goals)] = True
+    return mask.reshape(grid.shape)
 
 
 def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
@@ -167,15 +232,6 @@ def _check_robust(goals: Sequence[Goal], scenarios: Sequence[Scenario]) -> None:
         )
     if len(scenarios) == 1 and any(goal.robust for goal in goals):
         raise InputError("objectives: robust", True, "9 or 21 under scenarios.count for robust objectives")
-
-
-def _mask(engine: PencilBeam, patient: Patient, goals: Sequence[Goal]) -> NDArray[np.bool_] | None:
-    if not goals:
-        return None
-    grid = engine.grid(patient)
-    mask = np.zeros(grid.size, dtype=np.bool_)
-    mask[goals_at(goals)] = True
-    return mask.reshape(grid.shape)
 
 
 def _watched(

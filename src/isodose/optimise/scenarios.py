@@ -143,4 +143,3 @@ def scenario_influences(
         wanted = mask if k == 0 or robust_mask is None else robust_mask
         used = engine_of(engine, scenario)
         yield used.influence(patient, shifted(plan, scenario), quantities, mask=wanted)
-

@@ -29,6 +29,9 @@ LOW_DOSE_PERCENT = 10.0
 UNTOUCHED_BELOW = 0.02
 """Structures whose maximum is below this part of the reference dose get no curve."""
 
+MOST_BEAMS = 6
+"""Of plans with more beams, such as arcs, profiles and spots are shown of so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -57,6 +60,8 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
     reference = reference_gy(patient, plan, dose)
     point = point_of_interest_mm(patient, plan, dose)
     target = target_of(patient, plan)
+    shown = plan.beams[:: -(-len(plan.beams) // MOST_BEAMS)]
+    some = "" if len(shown) == len(plan.beams) else f" Shown: {len(shown)} of {len(plan.beams)} beams."
     pictures = [_dose_planes(patient, dose, reference, point, plan.beams)]
     irradiated = {name: h for name, h in histograms.items() if h.max > UNTOUCHED_BELOW * reference}
     pictures.append(
@@ -71,10 +76,10 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
     pictures.append(
         Picture(
             "profiles",
-            beam_profiles(patient, dose, plan.beams, point, target),
+            beam_profiles(patient, dose, shown, point, target),
             "Profiles",
             "Dose of all beams along each beam and across it, through the target's centre, with one standard "
-            "deviation as a band; the target is shaded.",
+            f"deviation as a band; the target is shaded.{some}",
         )
     )
     if Quantity.RBE_DOSE in dose.values:
@@ -94,7 +99,7 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
             )
         )
     pictures.append(
-        Picture("spots", spot_maps(plan.beams), "Spots", "What the plan asks of the machine, per fraction.")
+        Picture("spots", spot_maps(shown), "Spots", f"What the plan asks of the machine, per fraction.{some}")
     )
     return pictures
 

@@ -1,0 +1,186 @@
+"""Plans of arcs from configurations, with a coarse pencil beam on the ball in water."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import yaml
+
+from isodose.arc.plan_arc import plan_arc
+from isodose.cli import BAD_INPUT, main
+from isodose.errors import InputError
+from isodose.optimise.config import PlanConfig, read_config
+from isodose.optimise.scenarios import NOMINAL, Scenario
+from isodose.patient.dicom_dose import read_dose
+from isodose.patient.structure import Role, Structure
+from isodose.pencilbeam.engine import PencilBeam
+from isodose.plan.load import load_plan
+from isodose.report.run_folder import read_record
+
+SETTINGS = {
+    "ion": "proton",
+    "prescription_gy": 2.0,
+    "target": "CTV",
+    "arc": {"start_deg": -60.0, "stop_deg": 60.0, "spacing_deg": 30.0, "budget_s": 10.0, "organs": ["organ"]},
+    "dose_spacing_mm": 8.0,
+    "spots": {"spacing_mm": 10.0, "layer_spacing_mm": 8.0},
+    "objectives": [
+        {"structure": "CTV", "objective": "squared_deviation", "d_ref": 2.0, "priority": 100.0},
+        {"structure": "organ", "objective": "mean_dose"},
+    ],
+    "solver": {"iterations": 60},
+}
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    engine = partial(PencilBeam, gaussians=1, split=False, ray_spacing_mm=4.0)
+    monkeypatch.setattr("isodose.optimise.field_plan.PencilBeam", engine)
+
+
+def _config(arc=None, **changes):
+    return PlanConfig.model_validate(SETTINGS | {"arc": SETTINGS["arc"] | (arc or {})} | changes)
+
+
+@pytest.mark.parametrize("selector", ["joint", "exact", "coverage", "swarm"])
+def test_every_selector_gives_a_plan(ball, selector):
+    arc = {"selector": selector}
+    if selector == "swarm":
+        arc["budget_s"] = None
+    made = plan_arc(ball, _config(arc), threads=1)
+    layers = made.delivered.energies.size
+    assert layers == sum(len(beam.layers) for beam in made.fields.plan.beams) <= 5
+    assert made.selection.energies.size == 5
+    assert selector == "swarm" or made.selection.switching_s <= 10.0
+    assert (made.frontier is None) == (selector in ("coverage", "swarm"))
+    dose = next(made.fields.doses(ball))
+    # One layer at each of five angles on 8 mm voxels cannot be flat; its mean is what is asked for.
+    in_target = dose.volume().on(ball.grid).values[ball.structure("CTV").mask]
+    assert in_target.mean() == pytest.approx(2.0, rel=0.1)
+
+
+def test_times_are_those_of_the_layers_with_weight(ball):
+    made = plan_arc(ball, _config({"selector": "exact", "layers_per_point": 2}), threads=1)
+    machine, time = made.fields.machine, made.time
+    layers = [layer for beam in made.fields.plan.beams for layer in beam.layers]
+    assert made.delivered.energies_mev_u.tolist() == [layer.energy_mev_u for layer in layers]
+    seconds = sum(
+        0.002 * (len(layer.spots) - 1)
+        + 0.005 * layer.spots.particles.sum() / machine.particles_per_mu(layer.energy_mev_u)
+        for layer in layers
+    )
+    assert time.spots_s == pytest.approx(seconds)
+    steps = np.diff([layer.energy_mev_u for layer in layers])
+    assert time.switching_s == pytest.approx(5.5 * (steps > 0).sum() + 0.6 * (steps < 0).sum())
+    assert max(time.switching_s, time.spots_s) <= time.static_s
+
+
+def test_the_second_arc_turns_back(ball):
+    made = plan_arc(ball, _config({"arcs": 2, "selector": "exact", "budget_s": 20.0}), threads=1)
+    angles = [point.gantry_angle_deg for point in made.counts.points]
+    assert angles == [-60, -30, 0, 30, 60, 60, 30, 0, -30, -60]
+
+
+def test_scenarios_count_for_the_weights(ball, monkeypatch):
+    two = (NOMINAL, Scenario("x +6 mm", (6.0, 0.0, 0.0)))
+    monkeypatch.setattr("isodose.optimise.field_plan.scenario_set", lambda *_: two)
+    target, organ = SETTINGS["objectives"]
+    worst = {}
+    for robust in (True, False):
+        changes = {"objectives": [target | {"robust": robust}, organ | {"robust": not robust}]}
+        made = plan_arc(ball, _config(scenarios={"count": 9}, **changes), threads=1)
+        dose = list(made.fields.doses(ball))[1].volume().on(ball.grid)
+        worst[robust] = np.square(dose.values[ball.structure("CTV").mask] - 2.0).mean()
+        assert made.fields.goal_values.shape == (2, 2)
+    assert worst[True] < worst[False]
+
+
+def test_a_budget_below_the_least_time_is_refused_with_that_time(ball):
+    # Two layers at each of five angles fall five times; from one angle to the next the energy may stay.
+    with pytest.raises(InputError, match="at least 3 s") as caught:
+        plan_arc(ball, _config({"layers_per_point": 2, "budget_s": 2.5}), threads=1)
+    assert caught.value.field == "arc.budget_s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"arc": SETTINGS["arc"] | {"switching": "linac"}}, "arc.switching"),
+        ({"arc": SETTINGS["arc"] | {"spacing_deg": 500.0}}, "arc.spacing_deg"),
+        ({"arc": SETTINGS["arc"] | {"organs": ["spleen"]}}, "structure"),
+        ({"spots": {"proximal_margin_mm": 3.0}}, "spots.proximal_margin_mm"),
+        ({"arc": None, "beams": [{"gantry_deg": 0.0}]}, "arc"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(ball, changes, field):
+    with pytest.raises(InputError) as caught:
+        plan_arc(ball, PlanConfig.model_validate(SETTINGS | changes), threads=1)
+    assert caught.value.field == field
+
+
+def test_a_target_outside_the_body_is_refused(ball):
+    body = np.zeros(ball.grid.shape, dtype=np.float32)
+    body[:, :, :20] = 1.0
+    outline = Structure("External", Role.EXTERNAL, ball.grid, body)
+    patient = replace(ball, structures={**ball.structures, "External": outline})
+    with pytest.raises(InputError, match="outside the body"):
+        plan_arc(patient, _config(), threads=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"beams": [{"gantry_deg": 0.0}]}, "arc"),
+        ({"arc": None}, "arc"),
+        ({"arc": {"selector": "best"}}, "arc.selector"),
+        ({"arc": {"selector": "swarm", "budget_s": 51.0}}, "arc.budget_s"),
+        ({"arc": {"budget_s": None}}, "arc.budget_s"),
+        ({"arc": {"arcs": 3}}, "arc.arcs"),
+    ],
+)
+def test_files_that_cannot_be_meant_are_refused(tmp_path, changes, field):
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(SETTINGS | changes))
+    with pytest.raises(InputError) as caught:
+        read_config(path)
+    assert caught.value.field == field
+
+
+def test_the_usual_budget_is_not_for_the_swarm():
+    given = {key: value for key, value in SETTINGS["arc"].items() if key != "budget_s"}
+    for selector, budget in (("joint", 51.0), ("swarm", None)):
+        config = PlanConfig.model_validate(SETTINGS | {"arc": given | {"selector": selector}})
+        assert config.arc.budget_s == budget
+
+
+def test_the_command_writes_plan_dose_report_and_record(ball, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("isodose.patient.load.load_patient", lambda _: ball)
+    monkeypatch.setattr("isodose.report.html.DOTS_PER_INCH", 20)
+    monkeypatch.setattr("isodose.report.html.dose_pictures", lambda *_: [])
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(SETTINGS | {"solver": {"iterations": 10}}))
+    arguments = ["plan", "ball", str(config), "--threads", "1", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0, capsys.readouterr().err
+    assert "control points" in capsys.readouterr().out
+    read = load_plan(tmp_path / "run" / "plan.dcm")
+    assert {beam.gantry_angle_deg for beam in read.beams} <= {300.0, 330.0, 0.0, 30.0, 60.0}
+    again = PencilBeam(8.0, gaussians=1, split=False, ray_spacing_mm=4.0, threads=1).compute(ball, read)
+    written = read_dose(tmp_path / "run" / "dose.dcm").volume
+    # Spots are 32-bit floats in one file, and the dose 32-bit integers in the other.
+    np.testing.assert_allclose(written.values, again.volume().values, atol=1e-5)
+    assert written.values.max() > 1.5
+    record = read_record(tmp_path / "run")
+    assert record["provenance"]["arc"]["seconds"]["switching_s"] <= 10.0
+    for name in ("arc", "frontier", "optimisation"):
+        assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Delivery, gantry turns all the time" in page
+
+    config.write_text(yaml.safe_dump(SETTINGS | {"beams": [{"gantry_deg": 0.0}]}))
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments[:-1], str(tmp_path / "other")])
+    assert ended.value.code == BAD_INPUT
+    assert "no arc beside beams" in capsys.readouterr().err
