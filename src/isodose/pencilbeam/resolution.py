@@ -28,6 +28,6 @@ class Resolution:
     ray_mm: float
     plane_mm: float
     voxel_mm: float = 0.0
-    ratio: float = 1.25
+    ratio: float = 1.2
     split: bool = True
     gaussians: int = 3
