@@ -54,6 +54,14 @@ np.savez(
 """
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """A shell that starts tests in the background has them ignore SIGINT, and so would their children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(folder: Path, out: str, resume: bool = False, limit: int = 0) -> subprocess.Popen[str]:
     arguments = ["resume" if resume else "new", str(limit), str(folder / "checkpoint.npz"), str(folder / out)]
     return subprocess.Popen(
