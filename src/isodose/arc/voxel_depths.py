@@ -12,7 +12,7 @@ from isodose.patient.grid import Grid
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_view import Anatomy
 from isodose.pencilbeam.engine import PencilBeam
-from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
+from isodose.pencilbeam.fan import Fan, beam_frame, fan_over, reach_along
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.voxel_depths import voxel_depths
 from isodose.plan.plan import Beam
@@ -73,11 +73,8 @@ def target_depths(
 def _fan(beam: Beam, machine: Machine, patient: Patient, places: NDArray[np.float64]) -> Fan:
     """Rays over the voxels, from where the CT begins."""
     frame = beam_frame(beam, patient.position)
-    corners = np.stack(
-        np.meshgrid(*zip(patient.grid.lower_mm, patient.grid.upper_mm, strict=True), indexing="ij"), axis=-1
-    )
     along = (places - frame[3]) @ frame[2]
-    first = float(((corners.reshape(-1, 3) - frame[3]) @ frame[2]).min())
+    first, _ = reach_along(frame, patient.grid)
     low, high = [], []
     for axis, distance in enumerate(machine.source_distance_mm):
         shadow = ((places - frame[3]) @ frame[axis]) / (1.0 + along / distance)

@@ -63,7 +63,9 @@ def compute_biological_dose(
     wanted = [q for q in asked if q is not Quantity.RBE_DOSE]
     needed = needed_quantities(model)
     if "weightings" in options_of(engine):
-        weightings = _weightings(model, plan, options.get("machine")) if needed else {}
+        given = options.get("machine")
+        machine = given if isinstance(given, Machine) else machine_of(given or plan.machine)
+        weightings = weightings_of(model, plan.ion, machine)
         dose = compute_dose(patient, plan, [*wanted, *needed], engine, weightings=weightings, **options)
         if isinstance(model, RadiationModel):
             dose = replace(dose, provenance={**dose.provenance, MODEL_KEY: model.name})
@@ -80,12 +82,20 @@ def compute_biological_dose(
     return replace(weighted, values=values)
 
 
-def _weightings(model: RbeModel, plan: Plan, machine: Machine | str | None) -> dict[Quantity, DepthWeighting]:
-    chosen = machine if isinstance(machine, Machine) else machine_of(machine or plan.machine)
-    spectra = _spectra(chosen)
+def weightings_of(model: RbeModel, ion: str, machine: Machine) -> dict[Quantity, DepthWeighting]:
+    """Averages along a machine's beams of what a model needs beside the dose, none where that is nothing.
+
+    Raises
+    ------
+    InputError
+        If the model needs some and the machine has no particle spectra.
+    """
+    if not needed_quantities(model):
+        return {}
+    spectra = _spectra(machine)
     if isinstance(model, RadiationModel):
         return model_depth_weightings(spectra, model)
-    return {Quantity.LETD: letd_depth_weighting(spectra, _charges(plan.ion))}
+    return {Quantity.LETD: letd_depth_weighting(spectra, _charges(ion))}
 
 
 def _spectra(machine: Machine) -> DepthSpectra:

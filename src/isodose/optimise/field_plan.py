@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isodose.biology.let_models import LetModel
-from isodose.biology.mixed_field import HYDROGEN, letd_depth_weighting, model_depth_weightings
+from isodose.biology.biological_dose import weightings_of
 from isodose.biology.models import model
-from isodose.biology.radiation_model import RadiationModel
 from isodose.dose.dose import Dose
 from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
-from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_named
 from isodose.optimise.config import PlanConfig
@@ -137,9 +134,8 @@ class PlanningTask:
 def planning_task(patient: Patient, config: PlanConfig, threads: int | None = None) -> PlanningTask:
     """Machine, engine, goals and scenarios of a configuration; errors as of `plan_fields`."""
     machine = machine_named(config.machine or f"generic_{config.ion}")
-    engine = PencilBeam(
-        config.dose_spacing_mm, machine, weightings=_weightings(config, machine), threads=threads
-    )
+    weightings = {} if config.rbe is None else weightings_of(model(config.rbe.model), config.ion, machine)
+    engine = PencilBeam(config.dose_spacing_mm, machine, weightings=weightings, threads=threads)
     goals = goals_of(config, patient, engine.grid(patient))
     scenarios = scenario_set(
         config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
@@ -207,22 +203,6 @@ def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
         ),
         name=config.name,
     )
-
-
-def _weightings(config: PlanConfig, machine: Machine) -> Mapping[Quantity, DepthWeighting]:
-    """Averages along the beams that the RBE model needs and the machine does not have by itself."""
-    if config.rbe is None:
-        return {}
-    chosen = model(config.rbe.model)
-    if isinstance(chosen, LetModel) and not chosen.needs_letd:
-        return {}
-    spectra = None if machine.base_data is None else machine.base_data.spectra
-    if spectra is None:
-        raise InputError(f"machine {machine.name!r}: spectra", "none", "base data with particle spectra")
-    if isinstance(chosen, RadiationModel):
-        return model_depth_weightings(spectra, chosen)
-    charges = HYDROGEN if config.ion == "proton" else None
-    return {Quantity.LETD: letd_depth_weighting(spectra, charges)}
 
 
 def _check_robust(goals: Sequence[Goal], scenarios: Sequence[Scenario]) -> None:

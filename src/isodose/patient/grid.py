@@ -105,10 +105,7 @@ class Grid:
         InputError
             If the spacing is not one or three positive numbers.
         """
-        given = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
-        if given.shape not in ((1,), (3,)) or not np.all(np.isfinite(given) & (given > 0.0)):
-            raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
-        s = np.broadcast_to(given, (3,))
+        s = checked_spacing(spacing_mm)
         extent = np.asarray(self.upper_mm) - np.asarray(self.lower_mm)
         n = np.maximum(1, np.ceil(extent / s - 1e-6).astype(int))
         origin = np.asarray(self.centre_mm) - (n - 1) * s / 2
@@ -131,3 +128,17 @@ class Grid:
             np.allclose(self.origin_mm, other.origin_mm, rtol=0, atol=tolerance_mm)
             and np.allclose(self.spacing_mm, other.spacing_mm, rtol=0, atol=tolerance_mm / max(self.shape))
         )
+
+
+def checked_spacing(spacing_mm: float | tuple[float, float, float]) -> NDArray[np.float64]:
+    """Spacing along x, y and z, mm.
+
+    Raises
+    ------
+    InputError
+        If it is not one or three positive numbers.
+    """
+    given = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
+    if given.shape not in ((1,), (3,)) or not np.all(np.isfinite(given) & (given > 0.0)):
+        raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
+    return np.broadcast_to(given, (3,))

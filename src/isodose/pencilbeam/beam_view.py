@@ -13,7 +13,7 @@ from isodose.machine.machine import AIR_RSP, Machine
 from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
 from isodose.pencilbeam.beam_columns import columns_of
-from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
+from isodose.pencilbeam.fan import Fan, beam_frame, fan_over, reach_along
 from isodose.pencilbeam.layer_tables import STEP_MM, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
@@ -177,7 +177,7 @@ def view_beam(
     passed = np.array([column.component.water_mm for column in columns])
     tables = layer_tables(kernels, power, channels, passed)
     frame = beam_frame(beam, anatomy.position)
-    reach = _reach(frame, anatomy.grid)
+    reach = reach_along(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
     distance = machine.source_distance_mm
     before = moments_before(beam.range_shifter, machine.ion, tables, reach[0])
@@ -209,16 +209,6 @@ def view_beam(
     arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
     part = tuple(column.component.part for column in columns)
     return BeamView(beam, fan, order, part, stations, rays, arrays)
-
-
-def _reach(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
-    """Positions along the beam between which the CT lies."""
-    lower, upper = grid.lower_mm, grid.upper_mm
-    corners = np.array(
-        [(x, y, z) for x in (lower[0], upper[0]) for y in (lower[1], upper[1]) for z in (lower[2], upper[2])]
-    )
-    along = (corners - frame[3]) @ frame[2]
-    return float(along.min()), float(along.max())
 
 
 def _out_of_step(ray_mm: float, grid: Grid) -> float:

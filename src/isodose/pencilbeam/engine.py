@@ -20,8 +20,8 @@ from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
-from isodose.patient.body import AIR_HU, body_ct, inside_body
-from isodose.patient.grid import Grid
+from isodose.patient.body import body_ct, inside_body
+from isodose.patient.grid import Grid, checked_spacing
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_dose import HostSums
@@ -100,6 +100,8 @@ class PencilBeam:
         threads: int | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
+        if spacing_mm is not None:
+            checked_spacing(spacing_mm)
         if ray_spacing_mm is not None and not 0.1 <= ray_spacing_mm <= 10.0:
             raise InputError("ray_spacing_mm", ray_spacing_mm, "0.1 to 10 mm")
         if gaussians is not None and gaussians < 1:
@@ -148,7 +150,7 @@ class PencilBeam:
                 done, elapsed = i + 1, time.perf_counter() - started
                 left = elapsed * (len(plan.beams) - done) / done
                 self.progress(Progress(done, len(plan.beams), elapsed, left, unit="beams"))
-        factor = self._dose_factor(patient, grid, anatomy)
+        factor = anatomy.media.dose_factor_on(grid, body_ct(patient))
         provenance = {
             "engine": "pencilbeam",
             "version": isodose.__version__,
@@ -201,7 +203,7 @@ class PencilBeam:
             if mask.shape != grid.shape:
                 raise InputError("mask", f"shape {mask.shape}", f"the dose grid's shape {grid.shape}")
             inside &= mask
-        voxels = InfluenceVoxels(grid, inside, self._dose_factor(patient, grid, anatomy))
+        voxels = InfluenceVoxels(grid, inside, anatomy.media.dose_factor_on(grid, body_ct(patient)))
         return influence_matrix(
             plan,
             machine,
@@ -263,11 +265,6 @@ class PencilBeam:
                 expected = ", ".join(["dose", "dose_to_water", "letd", *(q.key for q in self.weightings)])
                 raise InputError("quantities", quantity.key, f"what the pencil-beam engine has: {expected}")
         return channels
-
-    def _dose_factor(self, patient: Patient, grid: Grid, anatomy: Anatomy) -> NDArray[np.float32]:
-        """Dose in the medium over dose to water, by voxel."""
-        hu = body_ct(patient).on(grid, outside=AIR_HU).values
-        return np.asarray(anatomy.media.dose_factor[anatomy.media.row(hu)])
 
 
 def _values(

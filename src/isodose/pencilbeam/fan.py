@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isodose.patient.grid import Grid
 from isodose.plan.beam_frame import beam_axes
 from isodose.plan.plan import Beam
 
@@ -109,3 +110,13 @@ def fan_over(
         plane_spacing_mm,
         planes,
     )
+
+
+def reach_along(frame: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
+    """Positions along the beam between which the CT lies."""
+    lower, upper = grid.lower_mm, grid.upper_mm
+    corners = np.array(
+        [(x, y, z) for x in (lower[0], upper[0]) for y in (lower[1], upper[1]) for z in (lower[2], upper[2])]
+    )
+    along = (corners - frame[3]) @ frame[2]
+    return float(along.min()), float(along.max())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isodose.patient.body import AIR_HU
+from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration
 from isodose.patient.volume import Volume
 from isodose.physics.materials import material
@@ -40,6 +42,10 @@ class Media:
         """Rows of CT numbers of any shape, rounded to whole HU."""
         nearest = np.clip(np.rint(hu) - self.lowest_hu, 0, self.stopping.size - 1)
         return np.asarray(nearest, dtype=np.int16)
+
+    def dose_factor_on(self, grid: Grid, body: Volume) -> NDArray[np.float32]:
+        """Dose in the medium over dose to water, by voxel of a grid, for the CT numbers of a body."""
+        return np.asarray(self.dose_factor[self.row(body.on(grid, outside=AIR_HU).values)])
 
 
 def media_of(calibration: HounsfieldCalibration, ct: Volume) -> Media:

@@ -16,8 +16,8 @@ from isodose.dose.influence import Influence
 from isodose.dose.progress import Progress
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
-from isodose.patient.body import AIR_HU, body_ct, inside_body
-from isodose.patient.grid import Grid
+from isodose.patient.body import body_ct, inside_body
+from isodose.patient.grid import Grid, checked_spacing
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.beam_view import Anatomy
@@ -71,9 +71,7 @@ class PhotonBeams:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         if spacing_mm is not None:
-            spacing = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
-            if spacing.shape not in ((1,), (3,)) or not np.all(np.isfinite(spacing) & (spacing > 0.0)):
-                raise InputError("spacing_mm", spacing_mm, "one or three (x, y, z) positive numbers in mm")
+            checked_spacing(spacing_mm)
         if threads is not None and threads < 1:
             raise InputError("threads", threads, "at least 1")
         self.spacing_mm, self.kernel, self.calibration = spacing_mm, kernel, calibration
@@ -106,7 +104,7 @@ class PhotonBeams:
             add_dose(voxels, lattice, tables, water, self.threads)
             self._tell(i + 1, len(plan.beams), started)
         water_dose = water.reshape(grid.shape)
-        values = {Quantity.DOSE: water_dose * self._dose_factor(patient, grid, anatomy)}
+        values = {Quantity.DOSE: water_dose * anatomy.media.dose_factor_on(grid, body_ct(patient))}
         if Quantity.DOSE_TO_WATER in quantities:
             values[Quantity.DOSE_TO_WATER] = water_dose
         provenance = self._provenance(plan, started) | {"bixel_monitor_units": plan.particles}
@@ -160,7 +158,7 @@ class PhotonBeams:
         indices = np.empty(int(indptr[-1]), dtype=np.int32)
         dose = np.empty(indices.size, dtype=np.float32)
         tables = depth_tables(self.kernel)
-        factor = self._dose_factor(patient, grid, anatomy).ravel()
+        factor = anatomy.media.dose_factor_on(grid, body_ct(patient)).ravel()
         for i, (view, lattice, count) in enumerate(zip(views, lattices, counts, strict=True)):
             begins = indptr[lattice.column] + np.cumsum(count, axis=0) - count
             fill_columns(view, lattice, tables, cutoff_mm, factor, begins, indices, dose, self.threads)
@@ -191,11 +189,6 @@ class PhotonBeams:
         body = body_ct(patient)
         media = photon_media(self.calibration or calibration_of(patient.calibration), body)
         return Anatomy(patient.grid, media.row(body.values), media, patient.position)
-
-    def _dose_factor(self, patient: Patient, grid: Grid, anatomy: Anatomy) -> NDArray[np.float32]:
-        """Dose in the medium over dose to water, by voxel."""
-        hu = body_ct(patient).on(grid, outside=AIR_HU).values
-        return np.asarray(anatomy.media.dose_factor[anatomy.media.row(hu)])
 
     def _tell(self, done: int, total: int, started: float) -> None:
         if self.progress is not None:
