@@ -4,9 +4,9 @@ All layers of all control points are optimised at once, which is convex. A layer
 squared weights in units of the objective's curvature. The marginals of the exact programme (the best sequence
 through each layer, scores against switching time, a second costing as much as the budget asks for) tell which
 layers belong to good sequences; the worst of every control point are left out, the rest is optimised anew
-from where it was, and so on until one sequence is left. Then layers that the gradient promises most of come
-back beside it and are pruned again, and last single layers are exchanged, each for as long as that lowers the
-objective.
+from where it was, and so on until one sequence is left. To let layers come back beside that sequence, or to
+exchange single ones, does not change it: the weights of all others have settled around the layers that are
+there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from isodose.arc.layer_exchange import exchange_layers
 from isodose.arc.marginals import marginal_costs
 from isodose.arc.pareto import pareto_frontier
 from isodose.arc.selection import Selection, SelectionTask
@@ -27,13 +26,12 @@ from isodose.errors import InputError
 from isodose.optimise.problem import Problem
 from isodose.optimise.solver import SolverSettings, optimise
 
-SCHEDULE = (16.0, 10.0, 6.5, 4.5, 3.3, 2.5, 2.0, 1.6, 1.3)
-"""Layers per control point and layer wanted that stay after each optimisation but the last, in the mean."""
+SCHEDULE = (16.0, 10.0, 6.0, 4.2, 3.2, 2.6, 2.2, 1.9, 1.6, 1.42, 1.3, 1.2, 1.12, 1.06, 1.03)
+"""Layers per control point and layer wanted that stay after each optimisation but the last, in the mean.
 
-RETURN_SCHEDULE = (2.0, 1.5, 1.2)
-"""The same after layers have come back."""
+Many small steps with optimisations that do not converge choose better than few large ones that do.
+"""
 
-_RETURNING = 2.0
 _LARGE = 5.0
 """Layers per layer wanted above which an optimisation is a large one."""
 
@@ -67,14 +65,13 @@ class JointPruner:
     Parameters
     ----------
     problem
-        Objective of spots of all layers, nominal or robust. A part of the spots (`isodose.arc.thinned_spots`)
-        does as well and is quicker. A part of the voxels does not: layers then fit those that are left.
+        Objective of spots of all layers, nominal or robust. Groups of spots (`Problem.grouped`) do as well
+        and are quicker, see `isodose.arc.grouped_pruner`. A part of spots or voxels does not: layers then
+        fit what is left.
     point, energy
         Control point and energy of each of the problem's spots, ``(spots,)``.
     iterations
         Of each optimisation of many layers, and of few.
-    rounds
-        How often layers may come back, and how often they may be exchanged.
     progress
         Called after every optimisation.
     """
@@ -82,8 +79,7 @@ class JointPruner:
     problem: Problem
     point: NDArray[np.int64]
     energy: NDArray[np.int64]
-    iterations: tuple[int, int] = (8, 12)
-    rounds: int = 4
+    iterations: tuple[int, int] = (8, 14)
     progress: Callable[[PruningStep], object] | None = None
 
     def __post_init__(self) -> None:
@@ -92,8 +88,6 @@ class JointPruner:
             raise InputError("joint_pruner.point, energy", found, f"({self.problem.spots},), one per spot")
         if min(self.iterations) < 1:
             raise InputError("joint_pruner.iterations", self.iterations, "at least 1 each")
-        if self.rounds < 0:
-            raise InputError("joint_pruner.rounds", self.rounds, "at least 0")
 
     def select(self, task: SelectionTask) -> Selection:
         """Choose the layers of a task, within its budget; its costs only tell which layers there are.
@@ -103,17 +97,22 @@ class JointPruner:
         InputError
             If there is no budget, no sequence keeps to it, or the problem has no spots of a layer.
         """
+        run = self._begun(task)
+        return run.pruned(np.isfinite(task.cost))
+
+    def remaining(self, task: SelectionTask, mean: float) -> NDArray[np.bool_]:
+        """Layers ``(points, energies)`` that stay until there are `mean` per layer wanted.
+
+        Some sequence of them keeps to the budget, so that a pruner with another problem can go on with them.
+        Errors are as of `select`.
+        """
+        schedule = (*(m for m in SCHEDULE if m > mean), mean)
+        return self._begun(task).thinned(np.isfinite(task.cost), schedule)
+
+    def _begun(self, task: SelectionTask) -> _Pruning:
         if task.budget_s is None:
             raise InputError("task.budget_s", "none", "the switching time that the pruner is to keep to")
-        run = _Pruning(self, task, task.budget_s)
-        best, value = run.pruned(np.isfinite(task.cost), SCHEDULE)
-        for improve, most in ((run.with_others_back, self.rounds), (run.exchanged, self.rounds)):
-            for _ in range(most):
-                other, other_value = improve(best)
-                if other_value >= value:
-                    break
-                best, value = other, other_value
-        return best
+        return _Pruning(self, task, task.budget_s)
 
 
 class _Pruning:
@@ -123,8 +122,6 @@ class _Pruning:
         self.pruner, self.task, self.budget_s = pruner, task, budget_s
         self.weights = np.zeros(pruner.problem.spots)
         self.layer = pruner.point * task.cost.shape[1] + pruner.energy
-        self.order = np.argsort(self.layer, kind="stable")
-        self.edges = np.searchsorted(self.layer[self.order], np.arange(task.cost.size + 1))
         self.begun = time.perf_counter()
         self.curvature: NDArray[np.float64] | None = None
         has = np.zeros(task.cost.size, dtype=np.bool_)
@@ -134,17 +131,21 @@ class _Pruning:
             raise InputError("task.cost", found, "layers that the problem has")
         path_within(task, budget_s)  # refuses what cannot be before time is spent on it
 
-    def pruned(self, left: NDArray[np.bool_], schedule: tuple[float, ...]) -> tuple[Selection, float]:
-        """One sequence out of what is left, and the objective that its own weights reach."""
+    def pruned(self, left: NDArray[np.bool_]) -> Selection:
+        """One sequence out of what is left."""
+        left = self.thinned(left, SCHEDULE)
+        self.optimise(left)
+        return self._sequence(left)
+
+    def thinned(self, left: NDArray[np.bool_], schedule: tuple[float, ...]) -> NDArray[np.bool_]:
+        """What is left after the optimisations of a schedule."""
         for mean in schedule:
             if left.sum() > mean * self.task.slots.size:
                 self.optimise(left)
                 left = self._kept(left, mean * self.task.layers_per_point)
-        self.optimise(left)
-        chosen = self._sequence(left)
-        return chosen, self.optimise(chosen.chosen())
+        return left
 
-    def optimise(self, left: NDArray[np.bool_]) -> float:
+    def optimise(self, left: NDArray[np.bool_]) -> None:
         """Find weights of the layers that are left."""
         columns = np.flatnonzero(left.ravel()[self.layer])
         few, many = self.pruner.iterations
@@ -159,29 +160,6 @@ class _Pruning:
         if self.pruner.progress is not None:
             seconds = time.perf_counter() - self.begun
             self.pruner.progress(PruningStep(int(left.sum()), result.value, seconds))
-        return result.value
-
-    def exchanged(self, best: Selection) -> tuple[Selection, float]:
-        """Selection after each control point has tried its other layers, and its objective."""
-        assert self.curvature is not None  # there was a selection before
-        other, self.weights = exchange_layers(
-            best, self.budget_s, self.pruner.problem, self._columns_of, self.weights, self.curvature
-        )
-        return other, self.optimise(other.chosen())
-
-    def with_others_back(self, best: Selection) -> tuple[Selection, float]:
-        """Selection after the layers that a step along the gradient promises most of have come back."""
-        assert self.curvature is not None  # there was a selection before
-        _, slope = self.pruner.problem.value_and_gradient(self.weights)
-        gain = np.maximum(-slope, 0.0) ** 2 / (2.0 * self.curvature)
-        by_layer = np.bincount(self.layer, gain, self.task.cost.size).reshape(self.task.cost.shape)
-        cost = np.where(np.isfinite(self.task.cost) & ~best.chosen(), -by_layer, np.inf)
-        back = _cheapest(cost, round(_RETURNING * self.task.slots.size))
-        return self.pruned(best.chosen() | back, RETURN_SCHEDULE)
-
-    def _columns_of(self, point: int, energy: int) -> NDArray[np.int64]:
-        layer = point * self.task.cost.shape[1] + energy
-        return self.order[self.edges[layer] : self.edges[layer + 1]]
 
     def _scored(self, left: NDArray[np.bool_]) -> SelectionTask:
         """Task whose costs are what the layers bring, negative."""

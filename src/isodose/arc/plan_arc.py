@@ -14,14 +14,14 @@ from isodose.arc.control_points import Arc, arc
 from isodose.arc.coverage import CoverageDriven
 from isodose.arc.delivery_time import DeliveryTime, delivery_time
 from isodose.arc.exact_programme import ExactProgramme
-from isodose.arc.joint_pruner import JointPruner, PruningStep
+from isodose.arc.grouped_pruner import GroupedPruner
+from isodose.arc.joint_pruner import PruningStep
 from isodose.arc.pareto import ParetoFrontier, pareto_frontier
 from isodose.arc.particle_swarm import ParticleSwarm
 from isodose.arc.selection import Selection, SelectionTask, Selector, count_cost
 from isodose.arc.shortest_path import EQUAL_S, cheapest_path
 from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
 from isodose.arc.switch_table import SWITCH_PRESETS, SwitchTable
-from isodose.arc.thinned_spots import thinned_spots
 from isodose.arc.voxel_depths import target_depths
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
@@ -173,8 +173,8 @@ def _selector(
     return _joint(task, counts, threads, say)
 
 
-def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say) -> JointPruner:
-    """Selector by the dose, with a part of the spots and a quick pencil beam."""
+def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say) -> GroupedPruner:
+    """Selector by the dose, with wider spots and a quick pencil beam."""
     engine = PencilBeam(
         task.engine.spacing_mm,
         task.machine,
@@ -191,11 +191,10 @@ def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say
     found = arc_influence(
         task.patient, task.machine, counts, mask, engine=engine, quantities=task.needs, most_bytes=most
     )
-    some = thinned_spots(found)
-    say(f"{counts.allowed.sum()} layers, {some.size} of {found.influence.spots} spots to choose them by")
-
-    problem = Problem(found.influence, goals, threads=threads).restricted_to(some)
-    return JointPruner(problem, found.point[some], found.energy[some], progress=_said_now_and_then(say))
+    say(f"{counts.allowed.sum()} layers, {found.influence.spots} spots to choose them by")
+    return GroupedPruner.of_arc(
+        found, Problem(found.influence, goals, threads=threads), _said_now_and_then(say)
+    )
 
 
 def _said_now_and_then(say: Say) -> Callable[[PruningStep], None]:

@@ -14,6 +14,7 @@ from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.optimise.goal import Goal, goals_at
+from isodose.optimise.grouped_matrix import grouped
 from isodose.optimise.robustness import Robustness, smooth_maximum, worst_of
 from isodose.optimise.run_matrix import RunMatrix, row_order, run_matrix
 from isodose.optimise.voxel_quantity import VoxelQuantity
@@ -168,14 +169,49 @@ class Problem:
         if wanted.mean() > _WORTH_KEEPING:
             return part
         row_of = np.cumsum(wanted) - 1
-        part.voxels = self.voxels[wanted]
-        part._terms = [
+        terms = [
             replace(term, rows=row_of[term.rows[busy]], factor=term.factor * busy.sum() / busy.size)
             for term, busy in zip(self._terms, kept, strict=True)
             if busy.any()
         ]
-        part._transforms = [t.at(np.flatnonzero(wanted)) for t in self._transforms]
-        part._matrices = [matrix.part(wanted, part.columns) for matrix in self._matrices]
+        matrices = [matrix.part(wanted, part.columns) for matrix in self._matrices]
+        return part._on(np.flatnonzero(wanted), terms, matrices)
+
+    def grouped(
+        self, spots: NDArray[np.int64], rows: NDArray[np.int64] | None = None, least: float = 0.0
+    ) -> Problem:
+        """Smaller problem of groups of spots with one weight, and of averages over groups of voxels.
+
+        Parameters
+        ----------
+        spots
+            Group of each spot, ``(spots,)``, from 0 on without a gap; they become the spots.
+        rows
+            Group of each of `voxels`, ``(rows,)``, as of `isodose.optimise.grouped_matrix.voxel_groups`; by
+            default each stays by itself.
+        least
+            Dose below this part of a group's largest is given to the voxels where it gives more.
+
+        Raises
+        ------
+        InputError
+            If there are not as many numbers as spots and voxels.
+        """
+        rows = np.arange(self.voxels.size) if rows is None else rows
+        matrices = [grouped(m, self.columns, spots, rows, least, self.threads) for m in self._matrices]
+        first = np.unique(rows, return_index=True)[1]
+        terms = [replace(term, rows=np.unique(rows[term.rows])) for term in self._terms]
+        part = self._on(first, terms, matrices)
+        part.columns = np.arange(matrices[0].columns)
+        return part
+
+    def _on(self, rows: NDArray[np.int64], terms: list[_Term], matrices: list[RunMatrix]) -> Problem:
+        """Same problem with matrices of fewer rows, which stand for some of those that there are."""
+        part = object.__new__(Problem)
+        part.__dict__.update(self.__dict__)
+        part.voxels = self.voxels[rows]
+        part._terms, part._matrices = terms, matrices
+        part._transforms = [t.at(rows) for t in self._transforms]
         return part
 
     def _busy(self, term: _Term, values: list[list[Floats]]) -> NDArray[np.bool_]:
@@ -271,13 +307,14 @@ class Problem:
             flat = 2.0 / here.size
             curve = np.maximum(term.goal.objective.curvature(here), least * flat)
             of_value[term.quantity][term.rows] += np.float32(term.factor) * curve
-        total = np.zeros(self.spots)
         one = np.ones(self.voxels.size, dtype=np.float32)
+        of_sum = np.zeros_like(sums)
         for k, transform in enumerate(self._transforms):
-            slopes = transform.derivative(self._by_name(sums), one)
-            for quantity, slope in slopes.items():
-                weight = of_value[k] * slope * slope
-                total += self._matrices[0].squares(weight, quantity, self.columns, self.threads)
+            for quantity, slope in transform.derivative(self._by_name(sums), one).items():
+                of_sum[self.quantities.index(quantity)] += of_value[k] * slope * slope
+        total = np.zeros(self.spots)
+        for quantity, by_row in self._by_name(of_sum).items():
+            total += self._matrices[0].squares(by_row, quantity, self.columns, self.threads)
         return total
 
     def _by_name(self, sums: Floats) -> dict[Quantity, Floats]:

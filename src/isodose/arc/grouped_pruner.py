@@ -1,0 +1,86 @@
+"""The joint pruner on two smaller problems: voxels averaged and spots in groups first, then spots alone.
+
+Four neighbouring spots of a layer with one weight are a wider spot. Which layers serve the dose together does
+not change by that, while leaving three of four out makes gaps, and the pruner would choose layers that fill
+them. Averages over voxels tell which layers are useless, but not which few are best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isodose.arc.arc_influence import ArcInfluence
+from isodose.arc.joint_pruner import JointPruner, PruningStep
+from isodose.arc.selection import Selection, SelectionTask
+from isodose.optimise.grouped_matrix import voxel_groups
+from isodose.optimise.problem import Problem
+
+LAYERS = 10.0
+"""Layers per control point and layer wanted that are looked at with all voxels, in the mean."""
+
+_LEAST = 0.04
+"""Dose below this part of a spot's largest is given to where the spot gives more."""
+
+_FINE, _ROUGH = (2, 1, 1), (2, 2, 2)
+"""Blocks of voxels (z, y, x) that are averaged in targets and elsewhere: ranges end in its plane."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedPruner:
+    """Selector by the dose of wider spots: the default of isodose.
+
+    Parameters
+    ----------
+    problem
+        Objective of all spots of all layers, nominal or robust.
+    point, energy
+        Control point and energy of each of the problem's spots, ``(spots,)``.
+    spots, rows
+        Groups of spots and voxels, as of `Problem.grouped`.
+    progress
+        Called after every optimisation.
+    """
+
+    problem: Problem
+    point: NDArray[np.int64]
+    energy: NDArray[np.int64]
+    spots: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    progress: Callable[[PruningStep], object] | None = None
+
+    @classmethod
+    def of_arc(
+        cls, arc: ArcInfluence, problem: Problem, progress: Callable[[PruningStep], object] | None = None
+    ) -> GroupedPruner:
+        """Pruner with two by two spots of a layer, and voxels that belong to the same goals, in groups."""
+        rows = voxel_groups(problem.voxels, problem.goals, arc.influence.grid.shape, _FINE, _ROUGH)
+        return cls(problem, arc.point, arc.energy, spot_groups(arc), rows, progress)
+
+    def select(self, task: SelectionTask) -> Selection:
+        """Choose the layers of a task; see `JointPruner.select`."""
+        left = self._pruner(np.arange(self.problem.spots), self.rows).remaining(task, LAYERS)
+        some = np.flatnonzero(left[self.point, self.energy])
+        found = self._pruner(some, None).select(replace(task, cost=np.where(left, task.cost, np.inf)))
+        return task.selection(found.energies, found.selector)
+
+    def _pruner(self, some: NDArray[np.int64], rows: NDArray[np.int64] | None) -> JointPruner:
+        """Pruner of groups of some of the spots."""
+        _, first, group = np.unique(self.spots[some], return_index=True, return_inverse=True)
+        problem = self.problem.restricted_to(some).grouped(group, rows, _LEAST)
+        return JointPruner(problem, self.point[some][first], self.energy[some][first], progress=self.progress)
+
+
+def spot_groups(arc: ArcInfluence) -> NDArray[np.int64]:
+    """Group of each of an arc's spots ``(spots,)``: two by two neighbours of a layer."""
+    spacing = arc.counts.lattice.spacing_mm
+    x, y = (
+        np.concatenate([getattr(layer.spots, name) for beam in arc.plan.beams for layer in beam.layers])
+        for name in ("x_mm", "y_mm")
+    )
+    column, row = (np.rint(place / spacing).astype(np.int64) // 2 for place in (x, y))
+    places = np.column_stack([arc.point, arc.energy, row, column])
+    return np.asarray(np.unique(places, axis=0, return_inverse=True)[1].ravel())

@@ -1,0 +1,200 @@
+"""Run matrices of groups: spots that go together make a column, voxels that are averaged make a row.
+
+Spots of a group have the same weight, which makes one wider spot of them and leaves no gaps, unlike leaving
+spots out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from isodose.errors import InputError
+from isodose.optimise.goal import Goal
+from isodose.optimise.objective import Worse
+from isodose.optimise.run_matrix import RunMatrix
+
+Numbers = NDArray[np.int64]
+
+_CHUNK = 4_000_000
+"""Entries that are gathered together."""
+
+
+def voxel_groups(
+    voxels: Numbers,
+    goals: Sequence[Goal],
+    shape: tuple[int, int, int],
+    fine: tuple[int, int, int],
+    rough: tuple[int, int, int],
+) -> Numbers:
+    """Groups of voxels that lie together and belong to the same goals.
+
+    Parameters
+    ----------
+    voxels
+        Flat voxels of a grid, ``(n,)``.
+    goals
+        What looks at them.
+    shape
+        Of the grid, ``(z, y, x)``.
+    fine, rough
+        Size of the blocks in voxels ``(z, y, x)``, where some goal minds low values, and elsewhere.
+
+    Returns
+    -------
+    ndarray
+        Number of each voxel's group ``(n,)``, in the order in which they appear.
+    """
+    belongs = np.zeros(voxels.size, dtype=np.int64)
+    minds_low = np.zeros(voxels.size, dtype=np.bool_)
+    for i, goal in enumerate(goals):
+        inside = np.isin(voxels, goal.voxels)
+        belongs[inside] |= 1 << i
+        if goal.objective.worse is not Worse.HIGH:
+            minds_low |= inside
+    block = np.where(minds_low[:, None], np.array(fine), np.array(rough))
+    places = np.stack(np.unravel_index(voxels, shape), axis=1) // block
+    _, first, group = np.unique(
+        np.column_stack([places, belongs]), axis=0, return_index=True, return_inverse=True
+    )
+    rank = np.empty(first.size, dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(first.size)
+    return np.asarray(rank[group.ravel()])
+
+
+def grouped(
+    matrix: RunMatrix,
+    columns: Numbers,
+    spots: Numbers,
+    rows: Numbers,
+    least: float = 0.0,
+    threads: int | None = None,
+) -> RunMatrix:
+    """Matrix of groups of columns and rows.
+
+    Parameters
+    ----------
+    matrix
+        What to sum over groups of columns and to average over groups of rows.
+    columns
+        Columns that are there, ``(n,)``.
+    spots
+        Group of each, ``(n,)``, from 0 on without a gap.
+    rows
+        Group of each row, ``(rows,)``, from 0 on without a gap.
+    least
+        Entries below this part of the largest of their column are given to the others of the column.
+    threads
+        Number of threads.
+
+    Raises
+    ------
+    InputError
+        If there are not as many numbers as columns and rows.
+    """
+    for name, groups, count in (("spots", spots, columns.size), ("rows", rows, matrix.rows)):
+        if groups.shape != (count,):
+            raise InputError(f"groups of {name}", f"shape {groups.shape}", f"({count},)")
+    order = np.argsort(spots, kind="stable")
+    members, edges = columns[order], np.searchsorted(spots[order], np.arange(int(spots.max()) + 2))
+    entries = matrix.run_entry[matrix.column_run]
+    total = np.concatenate([[0], np.cumsum((entries[1:] - entries[:-1])[members])])[edges]
+    cuts = np.searchsorted(total, np.arange(0, int(total[-1]), _CHUNK))
+    cuts = np.unique(np.concatenate([cuts, [edges.size - 1]]))
+    group, inverse = rows.astype(np.int32), (1.0 / np.bincount(rows)).astype(np.float32)
+    column_run, run_row, run_entry = [np.zeros(1, np.int64)], [], [np.zeros(1, np.int64)]
+    values = {}
+    for quantity, source in matrix.values.items():
+
+        def part(begin: int, end: int, source: NDArray[np.float32] = source) -> tuple[NDArray[Any], ...]:
+            most = int(total[end] - total[begin])
+            out = np.empty(end - begin, np.int64), np.empty(most, np.int32), np.empty(most, np.int64)
+            kept = np.empty(most, np.float32)
+            pattern = matrix.column_run, matrix.run_row, matrix.run_entry
+            runs, count = _gather(
+                *pattern,
+                source,
+                members,
+                edges[begin : end + 1],
+                group,
+                inverse,
+                np.float32(least),
+                *out,
+                kept,
+            )
+            return out[0], out[1][:runs].copy(), out[2][:runs].copy(), kept[:count].copy()
+
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(part, cuts[:-1], cuts[1:]))
+        values[quantity] = np.concatenate([p[3] for p in parts])
+    for ends, row, last, _ in parts:
+        column_run.append(ends + column_run[-1][-1])
+        run_row.append(row)
+        run_entry.append(last + run_entry[-1][-1])
+    return RunMatrix(
+        inverse.size, np.concatenate(column_run), np.concatenate(run_row), np.concatenate(run_entry), values
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(  # type: ignore[no-untyped-def]
+    column_run, run_row, run_entry, source, members, edges, group, inverse, least, ends, row, last, kept
+):
+    """Runs of each group of columns: their number so far, first rows, ends among the entries, and values."""
+    bits, total = np.zeros(inverse.size // 64 + 1, np.uint64), np.zeros(inverse.size, np.float32)
+    run, at = -1, 0
+    for k in range(edges.size - 1):
+        low, high = bits.size, -1
+        for m in range(edges[k], edges[k + 1]):
+            column = members[m]
+            for r in range(column_run[column], column_run[column + 1]):
+                shift = run_entry[r] - run_row[r]
+                for i in range(run_row[r], run_row[r] + run_entry[r + 1] - run_entry[r]):
+                    g = group[i]
+                    total[g] += source[i + shift]
+                    word = g >> 6
+                    bits[word] |= np.uint64(1) << np.uint64(g & 63)
+                    low, high = min(low, word), max(high, word)
+        scale, limit = _cut(total, inverse, 64 * low, min(64 * (high + 1), inverse.size), least)
+        before = -2
+        for word in range(low, high + 1):
+            here = bits[word]
+            bits[word] = 0
+            if here == 0:
+                continue
+            for bit in range(64):
+                if (here >> np.uint64(bit)) & np.uint64(1):
+                    g = 64 * word + bit
+                    value = total[g] * inverse[g]
+                    total[g] = 0.0
+                    if value < limit:
+                        continue
+                    if g != before + 1:
+                        run += 1
+                        row[run] = g
+                    kept[at] = scale * value
+                    at += 1
+                    last[run] = at
+                    before = g
+        ends[k] = run + 1
+    return run + 1, at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut(total, inverse, begin, end, least):  # type: ignore[no-untyped-def]
+    """Value below which entries are left out, and factor that gives what they hold to the others."""
+    most, whole, left = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    for g in range(begin, end):
+        value = total[g] * inverse[g]
+        whole += value
+        most = max(most, value)
+    limit = least * most
+    for g in range(begin, end):
+        value = total[g] * inverse[g]
+        left += value if value >= limit else np.float32(0.0)
+    return whole / left if left > 0.0 else np.float32(1.0), limit
