@@ -41,7 +41,8 @@ def test_groups_are_two_by_two_spots_of_a_layer(whole):
     for group in range(0, groups.max() + 1, 11):
         mine = groups == group
         assert np.unique(whole.point[mine]).size == np.unique(whole.energy[mine]).size == 1
-        assert np.ptp(x[mine]) <= 8.0 + 1e-9 and np.ptp(y[mine]) <= 8.0 + 1e-9
+        assert np.ptp(x[mine]) <= 8.0 + 1e-9
+        assert np.ptp(y[mine]) <= 8.0 + 1e-9
 
 
 def test_layers_are_better_than_those_of_chance_within_the_budget(whole, ball):

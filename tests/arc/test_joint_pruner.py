@@ -97,7 +97,7 @@ def test_reports_every_optimisation():
     steps = []
     pruner(matrix(0), progress=steps.append).select(task(7.0))
     assert steps[0].layers == POINTS * ENERGIES
-    assert POINTS <= steps[-1].layers < 2 * POINTS
+    assert POINTS in [s.layers for s in steps]
 
 
 def test_what_cannot_be_is_refused_before_work():

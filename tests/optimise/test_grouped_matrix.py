@@ -46,7 +46,8 @@ def test_groups_are_sums_of_spots_and_means_of_voxels(problem, dense):
     whole = (dense @ weights[spots])[problem.voxels]
     expected = np.bincount(rows, whole) / np.bincount(rows)
     assert part.sums(weights)[0, 0] == pytest.approx(expected, rel=1e-5)
-    assert part.spots == 4 and part.voxels.size == rows.max() + 1 < problem.voxels.size
+    assert part.spots == 4
+    assert part.voxels.size == rows.max() + 1 < problem.voxels.size
 
 
 def test_voxels_by_themselves_keep_the_value_and_its_gradient(problem):

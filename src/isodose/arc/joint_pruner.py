@@ -4,9 +4,9 @@ All layers of all control points are optimised at once, which is convex. A layer
 squared weights in units of the objective's curvature. The marginals of the exact programme (the best sequence
 through each layer, scores against switching time, a second costing as much as the budget asks for) tell which
 layers belong to good sequences; the worst of every control point are left out, the rest is optimised anew
-from where it was, and so on until one sequence is left. To let layers come back beside that sequence, or to
-exchange single ones, does not change it: the weights of all others have settled around the layers that are
-there.
+from where it was, and so on until one sequence is left. Last, single layers are exchanged for as long as that
+lowers the objective. To let more layers come back beside the sequence does not change it: the weights have
+settled around the layers that are there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from isodose.arc.layer_exchange import exchange_layers
 from isodose.arc.marginals import marginal_costs
 from isodose.arc.pareto import pareto_frontier
 from isodose.arc.selection import Selection, SelectionTask
@@ -34,6 +35,9 @@ Many small steps with optimisations that do not converge choose better than few 
 
 _LARGE = 5.0
 """Layers per layer wanted above which an optimisation is a large one."""
+
+_TURNS = 4
+"""Most turns of exchanging layers."""
 
 _MEMORY = 6
 """Pairs of the quasi-Newton method: with so many spots, more cost more than they bring."""
@@ -122,6 +126,8 @@ class _Pruning:
         self.pruner, self.task, self.budget_s = pruner, task, budget_s
         self.weights = np.zeros(pruner.problem.spots)
         self.layer = pruner.point * task.cost.shape[1] + pruner.energy
+        self.order = np.argsort(self.layer, kind="stable")
+        self.edges = np.searchsorted(self.layer[self.order], np.arange(task.cost.size + 1))
         self.begun = time.perf_counter()
         self.curvature: NDArray[np.float64] | None = None
         has = np.zeros(task.cost.size, dtype=np.bool_)
@@ -132,10 +138,20 @@ class _Pruning:
         path_within(task, budget_s)  # refuses what cannot be before time is spent on it
 
     def pruned(self, left: NDArray[np.bool_]) -> Selection:
-        """One sequence out of what is left."""
+        """One sequence out of what is left, with single layers exchanged for as long as that is better."""
         left = self.thinned(left, SCHEDULE)
         self.optimise(left)
-        return self._sequence(left)
+        best = self._sequence(left)
+        assert self.curvature is not None  # there was a sequence before
+        for _ in range(_TURNS):
+            self.optimise(best.chosen())
+            other, self.weights = exchange_layers(
+                best, self.budget_s, self.pruner.problem, self._columns_of, self.weights, self.curvature
+            )
+            if np.array_equal(other.energies, best.energies):
+                break
+            best = other
+        return best
 
     def thinned(self, left: NDArray[np.bool_], schedule: tuple[float, ...]) -> NDArray[np.bool_]:
         """What is left after the optimisations of a schedule."""
@@ -160,6 +176,10 @@ class _Pruning:
         if self.pruner.progress is not None:
             seconds = time.perf_counter() - self.begun
             self.pruner.progress(PruningStep(int(left.sum()), result.value, seconds))
+
+    def _columns_of(self, point: int, energy: int) -> NDArray[np.int64]:
+        layer = point * self.task.cost.shape[1] + energy
+        return self.order[self.edges[layer] : self.edges[layer + 1]]
 
     def _scored(self, left: NDArray[np.bool_]) -> SelectionTask:
         """Task whose costs are what the layers bring, negative."""
