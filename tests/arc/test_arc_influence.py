@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 
-from isodose.arc.arc_influence import ArcInfluence, arc_influence, voxels_that_matter
+from isodose.arc.arc_influence import RAYS_MM, ArcInfluence, arc_influence, voxels_that_matter
 from isodose.arc.arc_plan import arc_plan, layer_columns
 from isodose.arc.control_points import arc
 from isodose.arc.spot_counts import SpotLattice, count_spots
 from isodose.arc.thinned_spots import thinned_spots
 from isodose.errors import InputError
 from isodose.machine.machine_file import machine
+from isodose.pencilbeam.beam_dose import seen_by_beam
+from isodose.pencilbeam.beam_view import view_beam
 from isodose.pencilbeam.engine import PencilBeam
 
 PROTON = machine("generic_proton")
@@ -102,3 +104,23 @@ def test_small_layers_keep_all_spots(whole, ball):
     kept = thinned_spots(sparse)
     assert set(layer[kept]) == set(layer)
     assert np.bincount(layer)[layer].min() < 4
+
+
+def test_gradient_without_a_matrix_is_that_of_the_matrix(ball, counts):
+    """Adjoint of the forward dose, beam by beam, against the matrix of all layers with nearly whole spots."""
+    mask = voxels_that_matter(ball, ball.grid, "CTV", ["organ"], ring_mm=8.0, ring_lines=1)
+    whole = arc_influence(ball, PROTON, counts, mask, kept=0.9999, threads=1)
+    engine = PencilBeam(machine=PROTON, gaussians=1, split=False, ray_spacing_mm=RAYS_MM, threads=1)
+    z, y, x = np.indices(mask.shape)
+    slope = (mask * (1.0 + 0.5 * np.sin(0.3 * x) * np.cos(0.2 * y + 0.4 * z))).astype(np.float32)
+    anatomy, grid, seen = engine.anatomy(ball), engine.grid(ball), []
+    volumes = np.zeros((1, *mask.shape), dtype=np.float32)
+    volumes[0] = slope
+    for beam in whole.plan.beams:
+        view = view_beam(beam, PROTON, anatomy, engine.resolution(beam, PROTON, grid), (), 1)
+        seen += seen_by_beam(view, grid, mask, volumes, 1)
+    found, expected = np.concatenate(seen), whole.influence.gradient(slope, threads=1)
+    # The matrix has each spot's lateral profile on the rays 3 mm apart in its own way: single spots of the 197
+    # differ by up to 2.3 %, the gradient as a whole by less than 1 %.
+    assert np.linalg.norm(found - expected) < 0.01 * np.linalg.norm(expected)
+    assert found.sum() == pytest.approx(expected.sum(), rel=0.005)
