@@ -191,10 +191,10 @@ class _Pruning:
     def _kept(self, left: NDArray[np.bool_], mean: float) -> NDArray[np.bool_]:
         """The layers of each control point that belong to the best sequences, so many in the mean."""
         scored = self._scored(left)
-        path, second, _ = path_within(scored, self.budget_s)
+        _, second, _ = path_within(scored, self.budget_s)
         marginal = marginal_costs(scored, second)
         whole = int(mean)
-        kept = self.task.selection(path.energies, "").chosen() | _best(marginal, whole)
+        kept = self._sequence(left).chosen() | _best(marginal, whole)
         further = np.where(_best(marginal, whole + 1) & ~kept, scored.cost, np.inf)
         return kept | _cheapest(further, round((mean - whole) * self.task.delivered.size))
 

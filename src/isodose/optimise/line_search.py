@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.optimise.problem import Problem
+from isodose.optimise.quasi_newton import dot
 
 _FLAT = 0.1
 """Good enough where the slope has fallen to this part of that at the start."""
@@ -63,7 +64,7 @@ def search(
     for _ in range(_TRIALS):
         there = sums + np.float32(length) * along
         found, by_sums = problem.of_sums(there)
-        here = float(np.vdot(by_sums, along))
+        here = dot(by_sums, along)
         enough = found <= value + _DECREASE * length * slope
         if enough and (best is None or found < best.value):
             best = Found(length, found, there, by_sums)

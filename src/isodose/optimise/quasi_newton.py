@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,14 @@ Doubles = NDArray[np.float64]
 
 _LEAST_CURVATURE = 1e-10
 """Pairs of steps and changes of the gradient with less curvature than this, relative, are not kept."""
+
+
+def dot(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Scalar product of arrays of one shape, in one thread.
+
+    BLAS would take several for long vectors, which wait for each other wherever a processor is busy.
+    """
+    return float(np.sum(one * other, dtype=np.float64))
 
 
 class QuasiNewton:
@@ -56,7 +66,7 @@ class QuasiNewton:
 
     def learn(self, step: Doubles, change: Doubles) -> None:
         """Keep a step and the change of the gradient along it, if the function curves upwards there."""
-        if step @ change <= _LEAST_CURVATURE * np.sqrt((step @ step) * (change @ change)):
+        if dot(step, change) <= _LEAST_CURVATURE * np.sqrt(dot(step, step) * dot(change, change)):
             return
         self._steps.append(step)
         self._changes.append(change)
@@ -69,10 +79,10 @@ class QuasiNewton:
         used: list[tuple[Doubles, Doubles, float, float]] = []
         for step, change in zip(reversed(self._steps), reversed(self._changes), strict=True):
             kept = np.where(free, step, 0.0)
-            curvature = float(kept @ change)
-            if curvature <= _LEAST_CURVATURE * float(kept @ kept):
+            curvature = dot(kept, change)
+            if curvature <= _LEAST_CURVATURE * dot(kept, kept):
                 continue
-            part = float(kept @ work) / curvature
+            part = dot(kept, work) / curvature
             work -= part * np.where(free, change, 0.0)
             used.append((kept, change, curvature, part))
         if used:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from isodose.errors import InputError
 from isodose.optimise.line_search import Found, search
 from isodose.optimise.problem import Problem
-from isodose.optimise.quasi_newton import QuasiNewton
+from isodose.optimise.quasi_newton import QuasiNewton, dot
 
 Doubles = NDArray[np.float64]
 
@@ -208,11 +208,11 @@ class _Run:
         scale, at, gradient = self._scaled()
         free = (at > 0.0) | (gradient < 0.0)
         step = np.maximum(at + self.memory.direction(gradient, free), 0.0) - at
-        slope = float(step @ gradient)
-        if slope >= -_LEAST_DESCENT * np.sqrt((step @ step) * (gradient @ gradient)):
+        slope = dot(step, gradient)
+        if slope >= -_LEAST_DESCENT * np.sqrt(dot(step, step) * dot(gradient, gradient)):
             self.memory.forget()
             step = np.maximum(at - gradient, 0.0) - at
-            slope = float(step @ gradient)
+            slope = dot(step, gradient)
         found = self._search(step, at, slope) if slope < 0.0 else None
         if found is None or found.length == 0.0:
             self._fail()
@@ -267,7 +267,7 @@ class _Run:
     def _optimality(self) -> float:
         _, at, gradient = self._scaled()
         step = np.maximum(at - gradient, 0.0) - at
-        promised = float(-(step @ gradient) - 0.5 * (step @ step))
+        promised = -dot(step, gradient) - 0.5 * dot(step, step)
         return promised / self.value if self.value > 0.0 else 0.0
 
     def _report(self) -> None:
