@@ -6,22 +6,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from isodose.biology.cluster_dose import compute_cluster_dose
 from isodose.biology.mixed_field import (
     HYDROGEN,
     letd_depth_weighting,
     letd_voxel_values,
     model_depth_weightings,
+    spectra_of,
 )
 from isodose.biology.models import RbeModel, check_ion, needed_quantities
 from isodose.biology.radiation_model import RadiationModel
 from isodose.biology.rbe_dose import MODEL_KEY, with_rbe_dose
 from isodose.biology.tissue import TissueMap
-from isodose.dose.compute import compute_dose
+from isodose.dose.compute import wanted_quantities
 from isodose.dose.dose import Dose
 from isodose.dose.engine import options_of
 from isodose.dose.quantity import Quantity
-from isodose.errors import InputError
-from isodose.machine.base_data import DepthSpectra, DepthWeighting
+from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
 from isodose.patient.patient import Patient
@@ -45,13 +46,13 @@ def compute_biological_dose(
     Parameters
     ----------
     patient, plan
-        As of :func:`isodose.dose.compute.compute_dose`.
+        As of :func:`isodose.biology.cluster_dose.compute_cluster_dose`.
     model
         RBE model, see `isodose.biology.models.model`.
     tissues
         Photon response of every voxel.
     quantities, engine, **options
-        As of :func:`isodose.dose.compute.compute_dose`.
+        As of :func:`isodose.biology.cluster_dose.compute_cluster_dose`.
 
     Raises
     ------
@@ -59,19 +60,19 @@ def compute_biological_dose(
         If the model is not for the beam, the machine has no spectra, or for what the engine refuses.
     """
     check_ion(model, plan.ion)
-    asked = [q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities]
-    wanted = [q for q in asked if q is not Quantity.RBE_DOSE]
+    wanted = [q for q in wanted_quantities(quantities) if q is not Quantity.RBE_DOSE]
     needed = needed_quantities(model)
     if "weightings" in options_of(engine):
         given = options.get("machine")
         machine = given if isinstance(given, Machine) else machine_of(given or plan.machine)
         weightings = weightings_of(model, plan.ion, machine)
-        dose = compute_dose(patient, plan, [*wanted, *needed], engine, weightings=weightings, **options)
+        asked = [*wanted, *needed]
+        dose = compute_cluster_dose(patient, plan, asked, engine, weightings=weightings, **options)
         if isinstance(model, RadiationModel):
             dose = replace(dose, provenance={**dose.provenance, MODEL_KEY: model.name})
         return with_rbe_dose(dose, model, plan.ion, patient, tissues)
     extra = [Quantity.TRACK_LENGTH] if needed else []
-    dose = compute_dose(patient, plan, [*wanted, *extra], engine, **options)
+    dose = compute_cluster_dose(patient, plan, [*wanted, *extra], engine, **options)
     if Quantity.LETD not in needed:
         return with_rbe_dose(dose, model, plan.ion, patient, tissues)
     letd = letd_voxel_values(dose.spectra[Quantity.TRACK_LENGTH], dose.grid, _charges(plan.ion))
@@ -92,17 +93,10 @@ def weightings_of(model: RbeModel, ion: str, machine: Machine) -> dict[Quantity,
     """
     if not needed_quantities(model):
         return {}
-    spectra = _spectra(machine)
+    spectra = spectra_of(machine)
     if isinstance(model, RadiationModel):
         return model_depth_weightings(spectra, model)
     return {Quantity.LETD: letd_depth_weighting(spectra, _charges(ion))}
-
-
-def _spectra(machine: Machine) -> DepthSpectra:
-    if machine.base_data is None or machine.base_data.spectra is None:
-        expected = "base data with particle spectra, as `isodose machine build` makes them"
-        raise InputError(f"machine {machine.name!r}: spectra", "none", expected)
-    return machine.base_data.spectra
 
 
 def _charges(ion: str) -> tuple[int, ...] | None:

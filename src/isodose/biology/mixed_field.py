@@ -7,7 +7,7 @@ kind. The dose of a particle class and energy bin is its track length times mass
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 import numpy as np
@@ -19,9 +19,13 @@ from isodose.dose.quantity import Quantity
 from isodose.dose.spectra import Spectra
 from isodose.errors import InputError
 from isodose.machine.base_data import DepthSpectra, DepthWeighting
+from isodose.machine.machine import Machine
 from isodose.patient.grid import Grid
 from isodose.physics.species import Species
 from isodose.physics.stopping import MAXIMUM_ENERGY_MEV_U, MINIMUM_ENERGY_MEV_U
+
+PropertyOfIon = Callable[[Species, NDArray[np.float64]], NDArray[np.float64]]
+"""A property of an ion at energies in MeV/u."""
 
 HYDROGEN = (1,)
 """Charges of protons, deuterons and tritons, whose LETd proton models take."""
@@ -55,6 +59,43 @@ def letd_depth_weighting(spectra: DepthSpectra, charges: Collection[int] | None 
     """
     bins = energy_bins(spectra.classes, spectra.energy_edges_mev)
     return _along_beams(spectra, bins, bins.average(_let), _counted(bins, charges))
+
+
+def spectra_of(machine: Machine) -> DepthSpectra:
+    """Particle spectra along a machine's beams.
+
+    Raises
+    ------
+    InputError
+        If the machine has none.
+    """
+    if machine.base_data is None or machine.base_data.spectra is None:
+        expected = "base data with particle spectra, as `isodose machine build` makes them"
+        raise InputError(f"machine {machine.name!r}: spectra", "none", expected)
+    return machine.base_data.spectra
+
+
+def depth_weighting(spectra: DepthSpectra, of_ion: PropertyOfIon) -> DepthWeighting:
+    """Dose-average of any property of ion and energy (MeV/u) along a machine's beams."""
+    bins = energy_bins(spectra.classes, spectra.energy_edges_mev)
+    return _along_beams(spectra, bins, bins.average(of_ion))
+
+
+def voxel_sums(spectra: Spectra, grid: Grid, per_track: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Track lengths times a number for each class and bin ``(classes, bins)``, summed in voxels: flat.
+
+    Raises
+    ------
+    InputError
+        If the spectra are of another grid.
+    """
+    voxel, which = np.divmod(spectra.key, len(spectra.classes) * spectra.bins)
+    if spectra.key.size and not 0 <= voxel[0] <= voxel[-1] < grid.size:
+        raise InputError(
+            "spectra.key", f"voxels {voxel[0]} to {voxel[-1]}", f"0 to {grid.size - 1} of the grid"
+        )
+    sums = np.bincount(voxel, weights=spectra.value * per_track.ravel()[which], minlength=grid.size)
+    return np.asarray(sums, dtype=np.float64)
 
 
 def model_voxel_values(
@@ -153,15 +194,7 @@ def _in_voxels(
     values: NDArray[np.float64],
     counted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    per_voxel = len(spectra.classes) * spectra.bins
-    voxel, which = np.divmod(spectra.key, per_voxel)
-    if spectra.key.size and not 0 <= voxel[0] <= voxel[-1] < grid.size:
-        raise InputError(
-            "spectra.key", f"voxels {voxel[0]} to {voxel[-1]}", f"0 to {grid.size - 1} of the grid"
-        )
     dose = bins.dose_per_track if counted is None else bins.dose_per_track * counted[:, None]
-    weight = spectra.value * dose.ravel()[which]
-    total = np.bincount(voxel, weights=weight, minlength=grid.size)
-    weighted = np.bincount(voxel, weights=weight * values.ravel()[which], minlength=grid.size)
+    total, weighted = voxel_sums(spectra, grid, dose), voxel_sums(spectra, grid, dose * values)
     mean = np.divide(weighted, total, out=np.zeros(grid.size), where=total > 0.0)
     return mean.astype(np.float32).reshape(grid.shape)

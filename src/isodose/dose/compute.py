@@ -43,7 +43,10 @@ def compute_dose(
     InputError
         For an unknown quantity, engine or option, or an input that the engine refuses.
     """
-    wanted = dict.fromkeys(
-        [Quantity.DOSE, *(q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities)]
-    )
-    return engine_of(engine, **options).compute(patient, plan, tuple(wanted))
+    return engine_of(engine, **options).compute(patient, plan, wanted_quantities(quantities))
+
+
+def wanted_quantities(quantities: Iterable[str | Quantity]) -> tuple[Quantity, ...]:
+    """Quantities by value or by name, each once, the dose first."""
+    named = (q if isinstance(q, Quantity) else Quantity.of(q) for q in quantities)
+    return tuple(dict.fromkeys((Quantity.DOSE, *named)))

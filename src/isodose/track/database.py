@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,17 @@ class ClusterDatabase:
         if not entries:
             raise InputError("ion", repr(ion), f"one of {', '.join(self.ions)}")
         return entries
+
+
+def shipped_database() -> ClusterDatabase:
+    """The database that comes with the package.
+
+    Raises
+    ------
+    InputError
+        If the package has none, or one of another physics.
+    """
+    return load_database(Path(str(files("isodose.track") / "data" / "clusters.npz")))
 
 
 def load_database(path: Path) -> ClusterDatabase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from isodose.transport.results import dose_values
 from isodose.transport.run import Run
 from isodose.transport.scoring import CURRENT, TRACK_LENGTH, Slots
 from isodose.transport.tables import transport_tables
+from isodose.transport.track_response import TrackResponse
 
 
 class MonteCarlo:
@@ -61,6 +62,8 @@ class MonteCarlo:
         Spectra are scored in voxels up to this far, laterally, from a beam's outermost spots.
     energy_edges_mev
         Energy bins of spectra in MeV of total kinetic energy; those of the cluster-dose paper by default.
+    responses
+        Further quantities that tracks add up to, as cluster dose, given inside the body.
     checkpoint
         File that takes the running sums when the run is interrupted, and every five minutes before; who has
         kept the result may delete it.
@@ -87,11 +90,13 @@ class MonteCarlo:
         calibration: HounsfieldCalibration | None = None,
         spectrum_margin_mm: float = 16.0,
         energy_edges_mev: NDArray[np.float64] | None = None,
+        responses: Mapping[Quantity, TrackResponse] | None = None,
         checkpoint: Path | None = None,
         resume: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.spacing_mm, self.machine, self.calibration = spacing_mm, machine, calibration
+        self.responses = dict(responses or {})
         self.options = RunOptions(
             _histories(histories, uncertainty),
             uncertainty,
@@ -127,13 +132,16 @@ class MonteCarlo:
         check_energies(plan)
         calibration = self.calibration or calibration_of(patient.calibration)
         grid = self._grid(patient)
+        responding = self._responding(quantities)
         tissue = calibration.tissue(body_ct(patient).on(grid, outside=AIR_HU))
         tables, rows, row_of = transport_tables(
-            (*tissue.materials, *shifter_materials(plan)), tissue.material
+            (*tissue.materials, *shifter_materials(plan)),
+            tissue.material,
+            [self.responses[q] for q in responding],
         )
         box = geometry(grid, tissue.density, rows)
         source = plan_source(plan, machine, patient, np.array(grid.lower_mm), row_of)
-        run = Run(self.options, source, box, tables, grid, _slots(quantities), _spectrum_kind(quantities))
+        run = Run(self.options, source, box, tables, grid, _slots(quantities, responding), _spectrum_kind(quantities))
         identity = checkpoint.fingerprint(
             isodose.__version__,
             run.batch_size,
@@ -146,15 +154,25 @@ class MonteCarlo:
             [repr(material) for material in tissue.materials],
             run.slots,
             run.kind,
+            tables.response,
+            tables.response_to_rest,
             self.options.energy_edges_mev,
             self.options.spectrum_margin_mm,
         )
         partial = run.go(identity)
         body = inside_body(patient, grid).ravel()
-        values, uncertainty = dose_values(run.sums, quantities, grid, box.density, body, plan.particles)
+        values, uncertainty = dose_values(run.sums, quantities, grid, box.density, body, plan.particles, responding)
         spectra = {q: run.spectra.result() for q in quantities if q in _SPECTRA} if run.spectra else {}
         provenance = self._provenance(plan, machine, run, partial, time.perf_counter() - started)
         return Dose(grid, values, uncertainty, spectra, provenance)
+
+    def _responding(self, quantities: Collection[Quantity]) -> list[Quantity]:
+        """Quantities that tracks add up to; others that no option tells how to score are refused."""
+        for quantity in quantities:
+            if quantity.cluster_size is not None and quantity not in self.responses:
+                expected = "a response for it, as isodose.biology.cluster_dose.compute_cluster_dose gives"
+                raise InputError("quantities", quantity.key, expected)
+        return [q for q in self.responses if q in quantities]
 
     def _machine(self, plan: Plan) -> Machine:
         if isinstance(self.machine, Machine):
@@ -221,7 +239,7 @@ def _spectrum_kind(quantities: Collection[Quantity]) -> int:
     return kinds[0] if kinds else 0
 
 
-def _slots(quantities: Collection[Quantity]) -> Slots:
+def _slots(quantities: Collection[Quantity], responding: Sequence[Quantity]) -> Slots:
     count = 1
 
     def take(wanted: bool) -> int:
@@ -234,4 +252,7 @@ def _slots(quantities: Collection[Quantity]) -> Slots:
     energy, weighted = take(letd), take(letd)
     lett = Quantity.LETT in quantities
     track = take(lett or Quantity.FLUENCE in quantities)
-    return Slots(0, water, energy, weighted, track, take(lett), count)
+    let = take(lett)
+    first = count if responding else -1
+    columns = count + len(responding)
+    return Slots(0, water, energy, weighted, track, let, columns, first, len(responding))

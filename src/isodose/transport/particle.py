@@ -129,6 +129,8 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
     spectrum = scorer.spectrum
     score_tracks, score_currents = spectrum.kind == TRACK_LENGTH, spectrum.kind == CURRENT
     nucleons = _NUCLEONS[species]
+    sums, first_response, responses = scorer.sums, scorer.slots.response, scorer.slots.responses
+    response, response_to_rest = tables.response, tables.response_to_rest
 
     x, y, z = state[X], state[Y], state[Z]
     ux, uy, uz = state[U], state[V], state[W]
@@ -149,6 +151,10 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
             ratio = tables.stopping_ratio[material[voxel], index >> 2]
             let = interpolate(tables.stopped_let, species, index, fraction)
             deposit(scorer, voxel, left, let, ratio, True)
+            for k in range(responses):
+                low, high = response_to_rest[k, species, index], response_to_rest[k, species, index + 1]
+                unseen = low + (high - low) * fraction
+                sums[voxel, first_response + k] += unseen / (density[voxel] * ratio)
             deposited += left
             energy = 0.0
             status = STOPPED
@@ -220,6 +226,13 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                 if score_tracks and spectrum.region[voxel] > 0:
                     now = nucleons * energy - 0.5 * middle * (linear + bend * 0.5 * middle)
                     add(spectrum, voxel, species, now, path)
+                if responses > 0:
+                    at, within = energy_bin(
+                        energy - 0.5 * middle * (linear + bend * 0.5 * middle) / nucleons
+                    )
+                    for k in range(responses):
+                        low, high = response[k, species, at], response[k, species, at + 1]
+                        sums[voxel, first_response + k] += path * (low + (high - low) * within)
                 tau -= water * rate
                 walked += water
                 gone += path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ def dose_values(
     density: NDArray[np.float32],
     body: NDArray[np.bool_],
     particles: float,
+    responses: Sequence[Quantity] = (),
 ) -> tuple[Arrays, Arrays]:
     """Values and standard uncertainties of voxel quantities.
 
@@ -46,10 +47,16 @@ def dose_values(
         of air would make a dose of it that outshines the target and means nothing.
     particles
         Number of particles per fraction.
+    responses
+        Quantities of the columns of track lengths times responses, in their order.
     """
     slots, size = sums.slots, grid.size
     values: Arrays = {Quantity.DOSE: np.zeros(size, dtype=np.float32)}
-    values |= {q: np.zeros(size, dtype=np.float32) for q in quantities if q in _VOXEL_QUANTITIES}
+    wanted = [*(q for q in quantities if q in _VOXEL_QUANTITIES), *responses]
+    values |= {q: np.zeros(size, dtype=np.float32) for q in wanted}
+    slot_of = {Quantity.DOSE: slots.dose, Quantity.DOSE_TO_WATER: slots.dose_to_water}
+    slot_of |= {Quantity.FLUENCE: slots.track}
+    slot_of |= {quantity: slots.response + i for i, quantity in enumerate(responses)}
     errors = {q: np.zeros(size, dtype=np.float32) for q in values}
     to_fluence = particles / (grid.voxel_volume_cm3 * 1000.0)
     for begin in range(0, size, _CHUNK):
@@ -62,10 +69,11 @@ def dose_values(
             elif quantity is Quantity.LETT:
                 mean, error = sums.ratio(slots.track_let, slots.track, part)
             else:
-                slot = {Quantity.DOSE: slots.dose, Quantity.DOSE_TO_WATER: slots.dose_to_water}.get(
-                    quantity, slots.track
-                )
-                factor = to_fluence if quantity is Quantity.FLUENCE else to_dose
+                slot, factor = slot_of[quantity], to_dose
+                if quantity is Quantity.FLUENCE:
+                    factor = np.asarray(to_fluence)
+                elif quantity in responses:
+                    factor = to_fluence * body[part]
                 mean, error = sums.mean(slot, part) * factor, sums.error(slot, part) * factor
             value[part], errors[quantity][part] = mean, error
     return (

@@ -41,6 +41,10 @@ class Slots(NamedTuple):
         Track length times LET in water, mm keV/um: the numerator of LETt.
     columns
         Number of columns.
+    response
+        First column of the track lengths times responses, unit mm3; one column for each.
+    responses
+        Number of them.
     """
 
     dose: int
@@ -50,6 +54,8 @@ class Slots(NamedTuple):
     track: int
     track_let: int
     columns: int
+    response: int = -1
+    responses: int = 0
 
 
 class SpectrumTable(NamedTuple):

@@ -34,6 +34,7 @@ from isodose.physics.species import SPECIES, Species, species
 from isodose.physics.stopping import mass_stopping_power
 from isodose.physics.straggling import straggling_skewness, straggling_variance
 from isodose.transport.lookup import ENERGY_OCTAVES, RANGE_OCTAVES, nodes
+from isodose.transport.track_response import TrackResponse
 
 COARSE = 4
 """Energy bins of the fine grid in one bin of the coarse grid, on which rates of events are tabulated."""
@@ -86,6 +87,9 @@ class Tables(NamedTuple):
         Quantiles of the standard normal distribution, scaled to unit variance.
     proton, fragmentation
         Tables of the samplers of final states.
+    response, response_to_rest
+        What tracks add to further quantities, of `isodose.transport.track_response.TrackResponse`, by
+        ``[quantity, species, energy]``.
     """
 
     loss: NDArray[np.float32]
@@ -107,10 +111,12 @@ class Tables(NamedTuple):
     normal: NDArray[np.float32]
     proton: ProtonTables
     fragmentation: FragmentationTables
+    response: NDArray[np.float32]
+    response_to_rest: NDArray[np.float32]
 
 
 def transport_tables(
-    materials: Sequence[Material], rows: NDArray[np.uint8]
+    materials: Sequence[Material], rows: NDArray[np.uint8], responses: Sequence[TrackResponse] = ()
 ) -> tuple[Tables, NDArray[np.uint8], Callable[[str], int]]:
     """Tables for the materials that are used.
 
@@ -120,6 +126,8 @@ def transport_tables(
         Materials by the index that ``rows`` uses; further ones (of range shifters) may follow.
     rows
         Index per voxel.
+    responses
+        Of further quantities.
 
     Returns
     -------
@@ -132,7 +140,13 @@ def transport_tables(
     new_row = np.zeros(256, dtype=np.uint8)
     new_row[used] = np.arange(used.size, dtype=np.uint8)
     names = {m.name: k for k, m in enumerate(kept)}
-    return _tables(tuple(kept)), new_row[rows], names.__getitem__
+    tables = _tables(tuple(kept))
+    if responses:
+        tables = tables._replace(
+            response=np.stack([r.per_length for r in responses]),
+            response_to_rest=np.stack([r.to_rest for r in responses]),
+        )
+    return tables, new_row[rows], names.__getitem__
 
 
 @cache
@@ -174,6 +188,8 @@ def _tables(materials: tuple[Material, ...]) -> Tables:
         normal=_normal_quantiles(),
         proton=proton_tables(),
         fragmentation=fragmentation_tables(),
+        response=np.zeros((0, len(SPECIES), 1), dtype=np.float32),
+        response_to_rest=np.zeros((0, len(SPECIES), 1), dtype=np.float32),
     )
 
 
