@@ -1,7 +1,7 @@
 """Cluster dose: ionisation clusters per mass, with either engine.
 
-Faddegon et al. define the cluster dose of a quantity I (such as F4, the targets with four ionisations or more)
-in a voxel j as the sum over classes c, of particle and energy, of track length times clusters per path
+Faddegon et al. define the cluster dose of a quantity I (such as F4, the targets with four ionisations or
+more) in a voxel j as the sum over classes c, of particle and energy, of track length times clusters per path
 
     g_j = 1 / m_j  sum_c t_j^c I^c                                                           (equation 2)
 
@@ -15,14 +15,15 @@ the same track lengths times one number a voxel.
 
 The Monte Carlo adds up t I while particles move, and integrates the clusters of the end of a track (the last
 0.08 mm, which leaves no track length) where it stops. The pencil beam weights its dose to water with the
-clusters per energy lost, averaged over the dose in each depth of the machine's particle spectra; in water they
-are the same sum, since dose to water is the sum of t S / (rho_0 V).
+clusters per energy lost, averaged over the dose in each depth of the machine's particle spectra; in water
+they are the same sum, since dose to water is the sum of t S / (rho_0 V). Nuclei that a reaction leaves behind
+deposit on the spot and make no clusters here (their part of the dose is below 1 %).
 
 References
 ----------
-Faddegon et al., Phys Med Biol 68 (2023) 175013; Schwarze et al., Cluster dose prediction in carbon ion therapy
-(2025); Schwarze et al., Cross-section-based scaling method for material-specific cluster dose calculations
-(arXiv 2510.24703).
+Faddegon et al., Phys Med Biol 68 (2023) 175013; Schwarze et al., Cluster dose prediction in carbon ion
+therapy (2025); Schwarze et al., Cross-section-based scaling method for material-specific cluster dose
+calculations (arXiv 2510.24703).
 """
 
 from __future__ import annotations

@@ -46,9 +46,7 @@ def medium_factor(material: Material) -> float:
     return mass * (electrons_per_atom(material) / electrons_per_atom(WATER)) ** 2
 
 
-def medium_factors(
-    patient: Patient, grid: Grid, calibration: HounsfieldCalibration
-) -> NDArray[np.float32]:
+def medium_factors(patient: Patient, grid: Grid, calibration: HounsfieldCalibration) -> NDArray[np.float32]:
     """`medium_factor` of every voxel of a dose grid, float32 ``[z, y, x]``.
 
     Raises
@@ -58,9 +56,7 @@ def medium_factors(
     """
     if not calibration.composition:
         expected = "density and composition: clusters in media other than water need them"
-        raise InputError(
-            f"calibration {calibration.name!r}", "only an RSP table", expected, calibration.file
-        )
+        raise InputError(f"calibration {calibration.name!r}", "only an RSP table", expected, calibration.file)
     factors = np.array([medium_factor(m) for m in calibration.materials], dtype=np.float32)
     hu = body_ct(patient).on(grid, outside=AIR_HU).values
     return np.asarray(factors[calibration.material_of_hu(hu)])

@@ -113,18 +113,24 @@ def _progress(step: Iteration) -> Any:
 
 
 def _quantities(config: PlanConfig) -> list[Any]:
-    """What the dose is wanted with, for the RBE model and the objectives in LET."""
+    """What the dose is wanted with, for the RBE model and the objectives in LET and cluster dose."""
     from isodose.biology.models import model, needed_quantities
     from isodose.dose.quantity import Quantity
+    from isodose.optimise.field_plan import clusters_of
 
     wanted = list(needed_quantities(model(config.rbe.model))) if config.rbe is not None else []
     if any(entry.quantity in ("letd", "let_dose") for entry in config.objectives):
         wanted.append(Quantity.LETD)
+    if clusters := clusters_of(config):
+        wanted += [*clusters, Quantity.DOSE_TO_WATER]
     return list(dict.fromkeys(wanted))
 
 
 def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, more: dict[str, Any]) -> Dose:
-    """Dose with its RBE-weighted companion, and with how it was planned."""
+    """Dose with its RBE-weighted companion and its cluster doses, and with how it was planned."""
+    from isodose.biology.cluster_dose import of_weighted_dose
+    from isodose.optimise.field_plan import clusters_of
+
     notes: dict[str, Any] = {
         "objective": made.result.value,
         "iterations": len(made.result.history) - 1,
@@ -135,6 +141,8 @@ def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, 
     if made.result.stopped == "interrupted":
         extra["partial"] = True
     dose = replace(dose, provenance={**dose.provenance, **extra})
+    if clusters_of(config):
+        dose = of_weighted_dose(dose, person)
     if config.rbe is None:
         return dose
     from isodose.biology.models import model

@@ -80,10 +80,10 @@ class Run:
                 raise typer.Exit(INTERRUPTED) from None
 
     def _compute(self, patient: Patient, plan: Plan, given: dict[str, Any]) -> Dose:
-        from isodose.dose.compute import compute_dose
+        from isodose.biology.cluster_dose import compute_cluster_dose
 
         if self.rbe is None:
-            return compute_dose(patient, plan, self.quantities, self.engine, **given)
+            return compute_cluster_dose(patient, plan, self.quantities, self.engine, **given)
         from isodose.biology.biological_dose import compute_biological_dose
         from isodose.biology.models import model
         from isodose.biology.tissue import TissueMap, tissue

@@ -20,7 +20,8 @@ from isodose.plan.spot_size import with_spot_size
 from isodose.plan.treatment_log import TreatmentLog
 from isodose.plan.treatment_log_delivered import POSITION_TOLERANCE_MM, delivered_plans
 
-_ADDITIVE = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.RBE_DOSE, Quantity.FLUENCE)
+_CLUSTERS = tuple(q for q in Quantity if q.cluster_size is not None)
+_ADDITIVE = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.RBE_DOSE, Quantity.FLUENCE, *_CLUSTERS)
 _WEIGHT = {
     Quantity.LETD: Quantity.DOSE,
     Quantity.ALPHA: Quantity.DOSE,

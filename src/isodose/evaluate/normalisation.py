@@ -13,7 +13,8 @@ from isodose.evaluate.dvh import dvh
 from isodose.patient.structure import Structure
 from isodose.plan.plan import Plan
 
-PROPORTIONAL = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.FLUENCE)
+_CLUSTERS = tuple(q for q in Quantity if q.cluster_size is not None)
+PROPORTIONAL = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.FLUENCE, *_CLUSTERS)
 """Quantities that grow with the number of particles; the others are averages or per particle."""
 
 

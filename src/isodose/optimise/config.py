@@ -35,7 +35,8 @@ A file holds these keys (those with a value here may be left out)::
         objective: squared_deviation # see isodose.optimise.objectives; its parameters follow
         d_ref: 2.0
         priority: 100.0
-        quantity: dose               # dose, rbe_dose, letd or let_dose (LETd x dose)
+        quantity: dose               # dose, rbe_dose, letd, let_dose (LETd x dose), or cluster_f1 to cluster_f10
+                                     # (cluster dose; its d_ref, d_max, ... are in 1e15/kg)
         robust: false                # in all scenarios, or in the nominal one only
     ranks: {}                        # by structure: 1 keeps the voxels it shares with 2; by default targets
                                      # have 1, others 2, the body's outline 3
@@ -54,8 +55,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, Strict, Text, read_yaml
 from isodose.optimise.robustness import Robustness
@@ -68,6 +70,13 @@ USUAL_BUDGET_S = 51.0
 
 PARAMETERS = ("d_ref", "d_min", "d_max", "d", "v_min", "v_max", "eud_ref", "k", "f_diff", "softness_gy")
 """What objectives may be given."""
+
+
+def _known_quantity(name: str) -> str:
+    clusters = [q.stem for q in Quantity if q.cluster_size is not None]
+    if name not in (known := ("dose", "rbe_dose", "letd", "let_dose", *clusters)):
+        raise ValueError(f"one of {', '.join(known)}")
+    return name
 
 
 class BeamEntry(Strict):
@@ -130,7 +139,7 @@ class ObjectiveEntry(Strict):
     structure: Text
     objective: Text
     priority: Positive = 1.0
-    quantity: Literal["dose", "rbe_dose", "letd", "let_dose"] = "dose"
+    quantity: Annotated[Text, AfterValidator(_known_quantity)] = "dose"
     robust: bool = False
     d_ref: NotNegative | None = None
     d_min: NotNegative | None = None

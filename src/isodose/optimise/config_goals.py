@@ -9,6 +9,7 @@ from pathlib import Path
 from isodose.biology.models import check_ion, model
 from isodose.biology.tissue import TissueMap, read_tissue_map, tissue
 from isodose.errors import InputError
+from isodose.optimise.cluster_quantity import cluster_dose, cluster_quantity
 from isodose.optimise.config import ObjectiveEntry, PlanConfig
 from isodose.optimise.dvh_points import MaxDvh, MinDvh
 from isodose.optimise.extremes import MaxDose, MinDose
@@ -125,6 +126,9 @@ def _quantities(config: PlanConfig, patient: Patient, grid: Grid) -> Mapping[str
         check_ion(chosen, config.ion)
         found["rbe_dose"] = rbe_dose(chosen, patient, tissues_of(config), grid)
     for i, entry in enumerate(config.objectives):
+        clusters = cluster_quantity(entry.quantity)
+        if clusters is not None and entry.quantity not in found:
+            found[entry.quantity] = cluster_dose(clusters, patient, grid)
         if entry.quantity not in found:
             raise InputError(
                 f"objectives[{i}].quantity", entry.quantity, "an RBE model under rbe.model for it"

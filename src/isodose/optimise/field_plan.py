@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.biology.biological_dose import weightings_of
+from isodose.biology.cluster_dose import cluster_weightings
+from isodose.biology.cluster_yield import usual_database
+from isodose.biology.mixed_field import spectra_of
 from isodose.biology.models import model
 from isodose.dose.dose import Dose
 from isodose.dose.influence import Influence
@@ -16,6 +19,7 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_named
+from isodose.optimise.cluster_quantity import cluster_quantity
 from isodose.optimise.config import PlanConfig
 from isodose.optimise.config_goals import goals_of
 from isodose.optimise.goal import Goal, goals_at
@@ -135,6 +139,8 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
     """Machine, engine, goals and scenarios of a configuration; errors as of `plan_fields`."""
     machine = machine_named(config.machine or f"generic_{config.ion}")
     weightings = {} if config.rbe is None else weightings_of(model(config.rbe.model), config.ion, machine)
+    if clusters := clusters_of(config):
+        weightings |= cluster_weightings(spectra_of(machine), clusters, usual_database())
     engine = PencilBeam(config.dose_spacing_mm, machine, weightings=weightings, threads=threads)
     goals = goals_of(config, patient, engine.grid(patient))
     scenarios = scenario_set(
@@ -142,6 +148,12 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
     )
     _check_robust(goals, scenarios)
     return PlanningTask(patient, config, machine, engine, goals, scenarios)
+
+
+def clusters_of(config: PlanConfig) -> tuple[Quantity, ...]:
+    """Cluster doses that objectives look at."""
+    found = (cluster_quantity(entry.quantity) for entry in config.objectives)
+    return tuple(dict.fromkeys(q for q in found if q is not None))
 
 
 def weighted_plan(

@@ -144,7 +144,7 @@ def beam_profiles(
     axes = figure.subplots(len(beams), 2, squeeze=False, width_ratios=(1.55, 1.0))
     for beam, (depth, lateral) in zip(beams, axes, strict=True):
         across_x, across_y, along = beam_axes(beam, patient.position)
-        before, after = _reach(patient, point_mm, along)
+        before, after = reach_mm(patient, point_mm, along)
         line = Line.through(point_mm, along, before, after)
         _depth_panel(depth, dose, line, before, target, beam)
         for axis, name, colour in ((across_x, "X", BEAM_COLOURS[0]), (across_y, "Y", BEAM_COLOURS[1])):
@@ -161,7 +161,7 @@ def beam_profiles(
     return figure
 
 
-def _reach(
+def reach_mm(
     patient: Patient, point: NDArray[np.float64], direction: NDArray[np.float64]
 ) -> tuple[float, float]:
     """How far the body reaches before and behind a point, with 10 mm of air."""

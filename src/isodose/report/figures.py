@@ -18,6 +18,7 @@ from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
 from isodose.patient.volume import Volume
 from isodose.plan.plan import Beam, Plan
+from isodose.report.cluster_dose import cluster_planes, cluster_profile
 from isodose.report.colours import ISODOSES, dose_wash
 from isodose.report.curves import beam_profiles, dvh_figure, spectra_figure, spot_maps
 from isodose.report.focus import point_of_interest_mm, reference_gy, target_of
@@ -86,6 +87,7 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
         pictures.append(_rbe_planes(patient, dose, reference, point, plan.beams))
     if Quantity.LETD in dose.values:
         pictures.append(_letd_planes(patient, dose, reference, point, plan.beams))
+    pictures += _cluster_pictures(patient, dose, point, plan.beams)
     if Quantity.DOSE in dose.uncertainty:
         pictures.append(_uncertainty_planes(patient, dose, reference, point, plan.beams))
     for quantity, spectra in dose.spectra.items():
@@ -101,6 +103,22 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
     pictures.append(
         Picture("spots", spot_maps(shown), "Spots", f"What the plan asks of the machine, per fraction.{some}")
     )
+    return pictures
+
+
+def _cluster_pictures(
+    patient: Patient, dose: Dose, point: NDArray[np.float64], beams: Sequence[Beam]
+) -> list[Picture]:
+    clusters = tuple(q for q in dose.values if q.cluster_size is not None)
+    if not clusters:
+        return []
+    caption = "Dose and cluster doses along the first beam, each as a part of its highest value on the way."
+    profile = cluster_profile(patient, dose, clusters, point, beams[0])
+    pictures = [Picture("cluster_profile", profile, "Cluster dose along the beam", caption)]
+    for quantity in clusters:
+        clause = f"Targets with {str(quantity.cluster_size)[1:]} ionisations or more per mass, per fraction."
+        planes = cluster_planes(patient, dose, quantity, point, tuple(beams))
+        pictures.append(Picture(quantity.stem, planes, quantity.label, clause))
     return pictures
 
 

@@ -95,7 +95,8 @@ def write_results(
     """Write every quantity of a dose, its uncertainty and its spectra.
 
     Doses of a plan of several fractions are written for all of them, as DICOM's PLAN dose wants it, and named
-    ``..._total``.
+    ``..._total``; so are cluster doses, which DICOM has no unit for: they are relative, with quantity and unit
+    in the comment.
 
     Parameters
     ----------
@@ -117,16 +118,16 @@ def write_results(
     """
     names: list[str] = []
     for quantity, values in dose.values.items():
-        additive = quantity.unit.startswith("Gy")
+        additive, is_dose = quantity.adds_up, quantity.unit.startswith("Gy")
         factor = np.float32(plan.fractions if additive else 1)
-        stem = f"{quantity.key}_total" if additive and plan.fractions > 1 else quantity.key
+        stem = f"{quantity.stem}_total" if additive and plan.fractions > 1 else quantity.stem
         text = f"{quantity.label}, {quantity.unit}"
         if additive:
             text += f", {plan.fractions} fraction{'s' if plan.fractions > 1 else ''}"
         volume = Volume(dose.grid, factor * values)
         effect = quantity is Quantity.RBE_DOSE
         kind = DoseType.EFFECTIVE if effect else DoseType.PHYSICAL
-        names += _write(folder, stem, volume, patient.identity, additive, text, formats, plan_uid, kind)
+        names += _write(folder, stem, volume, patient.identity, is_dose, text, formats, plan_uid, kind)
         if quantity in dose.uncertainty:
             volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
             text = f"Uncertainty (1 sd): {text}"
@@ -135,7 +136,7 @@ def write_results(
                 f"{stem}_uncertainty",
                 volume,
                 patient.identity,
-                additive,
+                is_dose,
                 text,
                 formats,
                 plan_uid,

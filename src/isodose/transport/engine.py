@@ -141,7 +141,15 @@ class MonteCarlo:
         )
         box = geometry(grid, tissue.density, rows)
         source = plan_source(plan, machine, patient, np.array(grid.lower_mm), row_of)
-        run = Run(self.options, source, box, tables, grid, _slots(quantities, responding), _spectrum_kind(quantities))
+        run = Run(
+            self.options,
+            source,
+            box,
+            tables,
+            grid,
+            _slots(quantities, responding),
+            _spectrum_kind(quantities),
+        )
         identity = checkpoint.fingerprint(
             isodose.__version__,
             run.batch_size,
@@ -161,7 +169,9 @@ class MonteCarlo:
         )
         partial = run.go(identity)
         body = inside_body(patient, grid).ravel()
-        values, uncertainty = dose_values(run.sums, quantities, grid, box.density, body, plan.particles, responding)
+        values, uncertainty = dose_values(
+            run.sums, quantities, grid, box.density, body, plan.particles, responding
+        )
         spectra = {q: run.spectra.result() for q in quantities if q in _SPECTRA} if run.spectra else {}
         provenance = self._provenance(plan, machine, run, partial, time.perf_counter() - started)
         return Dose(grid, values, uncertainty, spectra, provenance)

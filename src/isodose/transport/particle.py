@@ -227,9 +227,7 @@ def transport_particle(state, species, depth, geometry, tables, scorer, forward,
                     now = nucleons * energy - 0.5 * middle * (linear + bend * 0.5 * middle)
                     add(spectrum, voxel, species, now, path)
                 if responses > 0:
-                    at, within = energy_bin(
-                        energy - 0.5 * middle * (linear + bend * 0.5 * middle) / nucleons
-                    )
+                    at, within = energy_bin(energy - 0.5 * middle * (linear + bend * 0.5 * middle) / nucleons)
                     for k in range(responses):
                         low, high = response[k, species, at], response[k, species, at + 1]
                         sums[voxel, first_response + k] += path * (low + (high - low) * within)
