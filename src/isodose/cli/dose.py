@@ -50,9 +50,7 @@ def dose(
     ] = "montecarlo",
     quantity: Annotated[
         list[str],
-        typer.Option(
-            help="What to compute beside the dose: letd, lett, dose_to_water, fluence, cluster:F4, ..."
-        ),
+        typer.Option(help="What to compute beside the dose: letd, dose_to_water, fluence, cluster:F4, ..."),
     ] = [],  # noqa: B006
     machine: Annotated[
         str | None, typer.Option(help="Machine: a name or a YAML file.", show_default="the plan's")

@@ -56,3 +56,7 @@ class Quantity(Enum):
             if quantity.key == key:
                 return quantity
         raise InputError("quantity", repr(key), f"one of {', '.join(q.key for q in cls)}")
+
+
+CLUSTER_DOSES = tuple(quantity for quantity in Quantity if quantity.cluster_size is not None)
+"""Ionisation clusters per mass: targets with so many ionisations or more."""

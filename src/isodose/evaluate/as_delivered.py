@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isodose.dose.compute import compute_dose
 from isodose.dose.dose import Dose
-from isodose.dose.quantity import Quantity
+from isodose.dose.quantity import CLUSTER_DOSES, Quantity
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.patient.patient import Patient
@@ -20,8 +20,7 @@ from isodose.plan.spot_size import with_spot_size
 from isodose.plan.treatment_log import TreatmentLog
 from isodose.plan.treatment_log_delivered import POSITION_TOLERANCE_MM, delivered_plans
 
-_CLUSTERS = tuple(q for q in Quantity if q.cluster_size is not None)
-_ADDITIVE = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.RBE_DOSE, Quantity.FLUENCE, *_CLUSTERS)
+_ADDITIVE = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.RBE_DOSE, Quantity.FLUENCE, *CLUSTER_DOSES)
 _WEIGHT = {
     Quantity.LETD: Quantity.DOSE,
     Quantity.ALPHA: Quantity.DOSE,

@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from isodose.dose.dose import Dose
-from isodose.dose.quantity import Quantity
+from isodose.dose.quantity import CLUSTER_DOSES, Quantity
 from isodose.errors import InputError
 from isodose.evaluate.dvh import dvh
 from isodose.patient.structure import Structure
 from isodose.plan.plan import Plan
 
-_CLUSTERS = tuple(q for q in Quantity if q.cluster_size is not None)
-PROPORTIONAL = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.FLUENCE, *_CLUSTERS)
+PROPORTIONAL = (Quantity.DOSE, Quantity.DOSE_TO_WATER, Quantity.FLUENCE, *CLUSTER_DOSES)
 """Quantities that grow with the number of particles; the others are averages or per particle."""
 
 

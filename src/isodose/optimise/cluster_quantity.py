@@ -1,4 +1,4 @@
-"""Cluster dose as a function of what adds up over spots: the one biological quantity that is linear in them."""
+"""Cluster dose as a function of what adds up over spots: a biological quantity that is linear in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isodose.biology.cluster_dose import KEV_PER_KG_AND_GY
 from isodose.biology.cluster_medium import medium_factors
-from isodose.dose.quantity import Quantity
+from isodose.dose.quantity import CLUSTER_DOSES, Quantity
 from isodose.optimise.voxel_quantity import Sums, Values
 from isodose.patient.body import body_ct
 from isodose.patient.grid import Grid
@@ -20,7 +20,7 @@ from isodose.pencilbeam.media import media_of
 UNIT_PER_KG = 1e15
 """Cluster dose in objectives counts in 1e15/kg, clusters per picogram, so that its numbers are like doses."""
 
-_NAMES = {q.stem: q for q in Quantity if q.cluster_size is not None}
+_NAMES = {q.stem: q for q in CLUSTER_DOSES}
 
 
 def cluster_quantity(name: str) -> Quantity | None:

@@ -35,8 +35,8 @@ A file holds these keys (those with a value here may be left out)::
         objective: squared_deviation # see isodose.optimise.objectives; its parameters follow
         d_ref: 2.0
         priority: 100.0
-        quantity: dose               # dose, rbe_dose, letd, let_dose (LETd x dose), or cluster_f1 to cluster_f10
-                                     # (cluster dose; its d_ref, d_max, ... are in 1e15/kg)
+        quantity: dose               # dose, rbe_dose, letd, let_dose (LETd x dose), or cluster dose:
+                                     # cluster_f1 to cluster_f10, with d_ref, d_max, ... in 1e15/kg
         robust: false                # in all scenarios, or in the nominal one only
     ranks: {}                        # by structure: 1 keeps the voxels it shares with 2; by default targets
                                      # have 1, others 2, the body's outline 3
@@ -57,7 +57,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from isodose.dose.quantity import Quantity
+from isodose.dose.quantity import CLUSTER_DOSES
 from isodose.errors import InputError
 from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, Strict, Text, read_yaml
 from isodose.optimise.robustness import Robustness
@@ -72,10 +72,12 @@ PARAMETERS = ("d_ref", "d_min", "d_max", "d", "v_min", "v_max", "eud_ref", "k", 
 """What objectives may be given."""
 
 
+_OBJECTIVES_IN = ("dose", "rbe_dose", "letd", "let_dose", *(q.stem for q in CLUSTER_DOSES))
+
+
 def _known_quantity(name: str) -> str:
-    clusters = [q.stem for q in Quantity if q.cluster_size is not None]
-    if name not in (known := ("dose", "rbe_dose", "letd", "let_dose", *clusters)):
-        raise ValueError(f"one of {', '.join(known)}")
+    if name not in _OBJECTIVES_IN:
+        raise ValueError(f"one of {', '.join(_OBJECTIVES_IN)}")
     return name
 
 

@@ -95,8 +95,8 @@ def write_results(
     """Write every quantity of a dose, its uncertainty and its spectra.
 
     Doses of a plan of several fractions are written for all of them, as DICOM's PLAN dose wants it, and named
-    ``..._total``; so are cluster doses, which DICOM has no unit for: they are relative, with quantity and unit
-    in the comment.
+    ``..._total``; so are cluster doses, which DICOM has no unit for: they are relative, with quantity and
+    unit in the comment.
 
     Parameters
     ----------
