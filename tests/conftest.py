@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from isodose.biology.radiation_model import let_kev_um
 from isodose.dose.dose import Dose
 from isodose.dose.quantity import Quantity
 from isodose.dose.spectra import Spectra
@@ -13,7 +14,10 @@ from isodose.patient.grid import Grid
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Role, Structure
 from isodose.patient.volume import Volume
+from isodose.physics.species import species
 from isodose.plan.plan import Beam, Layer, Plan, Spots
+from isodose.track.database import ClusterDatabase
+from isodose.track.database_entry import DATABASE_IONS, Entry
 
 # The first call of a kernel compiles it, which would look like a test that has become slow.
 settings.register_profile("isodose", deadline=None)
@@ -30,6 +34,22 @@ def _ellipsoid(grid: Grid, centre, radii) -> np.ndarray:
         + ((z[:, None, None] - centre[2]) / radii[2]) ** 2
     )
     return (r <= 1.0).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def made_up_clusters() -> ClusterDatabase:
+    """Clusters of all ions that saturate with LET and fall with their size: smooth, as many as real ones."""
+
+    sizes, energies = np.arange(1, 11), np.geomspace(0.01, 430.0, 80)
+    entries = []
+    for ion in DATABASE_IONS:
+        let = let_kev_um(species(ion), energies)
+        per_kev = 20.0 * np.exp(-0.4 * sizes) * let[:, None] / (let[:, None] + 8.0 * (sizes - 1) + 0.5)
+        per_nm = per_kev * let[:, None] * 1e-3
+        rows = np.concatenate([per_nm, per_nm[:, :2]], axis=1)
+        pairs = zip(energies, rows, strict=True)
+        entries += [Entry(ion, float(e), row, np.zeros_like(row), 1) for e, row in pairs]
+    return ClusterDatabase(tuple(entries), {"version": "made up"})
 
 
 @pytest.fixture(scope="session")
