@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import isodose
 from isodose.arc.plan_arc import plan_arc
 from isodose.biology.biological_dose import compute_biological_dose
+from isodose.biology.cluster_dose import compute_cluster_dose
 from isodose.biology.models import model
 from isodose.biology.tissue import TissueMap, tissue
 from isodose.dose.quantity import Quantity
@@ -49,6 +50,7 @@ def main() -> None:
     demo()
     carbon_in_water()
     pencil_beam()
+    cluster_dose()
     optimised_plan()
     proton_arc()
 
@@ -110,6 +112,34 @@ def pencil_beam() -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False)
     figure.savefig(PICTURES / "pencil_beam.png", dpi=130)
+
+
+def cluster_dose() -> None:
+    """Dose and cluster doses along one carbon field in the head, by Monte Carlo (bands) and pencil beam."""
+    patient = isodose.builtin_patient("head", spacing_mm=3.0)
+    plan = isodose.simple_plan(patient, "PTV", "carbon", gantry_angles=(90.0,), prescription_gy=2.0)
+    shown = (Quantity.DOSE, Quantity.CLUSTER_F2, Quantity.CLUSTER_F4, Quantity.CLUSTER_F7)
+    slow = compute_cluster_dose(patient, plan, shown, "montecarlo", histories=400_000)
+    fast = compute_cluster_dose(patient, plan, shown, "pencilbeam")
+    places = np.array(patient.structure("PTV").centre_mm)
+    along = np.arange(-90.0, 90.0, 0.5)
+    places = places + along[:, None] * beam_axes(plan.beams[0], patient.position)[2]
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for quantity, colour in zip(shown, ("#4a5560", *BEAM_COLOURS), strict=False):
+        values = slow.volume(quantity).sample(places)
+        sigma = Volume(slow.grid, slow.uncertainty[quantity]).sample(places)
+        top = values.max()
+        axis.fill_between(
+            along, (values - sigma) / top, (values + sigma) / top, color=colour, alpha=0.3, linewidth=0
+        )
+        axis.plot(along, fast.volume(quantity).sample(places) / top, color=colour, label=quantity.label)
+    label = "Along the beam, from the middle of the target / mm"
+    axis.set(xlabel=label, ylabel="Part of the highest value", ylim=(0, None))
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
+    axis.set_title("Pencil beam (lines) and Monte Carlo (bands of one standard deviation)", fontsize=10)
+    figure.savefig(PICTURES / "cluster_dose.png", dpi=130)
 
 
 def optimised_plan() -> None:

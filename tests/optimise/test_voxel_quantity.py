@@ -12,6 +12,7 @@ from isodose.biology.tissue import Tissue, TissueMap
 from isodose.dose.dose import Dose
 from isodose.dose.quantity import Quantity
 from isodose.errors import IsodoseWarning
+from isodose.optimise.cluster_quantity import ClusterDose
 from isodose.optimise.rbe_quantity import RbeOfLet, RbeOfResponse, rbe_dose
 from isodose.optimise.voxel_quantity import LetOfDose, LetTimesDose, PhysicalDose
 from isodose.patient.grid import Grid
@@ -29,6 +30,7 @@ SUMS = {
     Quantity.LETD: DOSE * RNG.uniform(1.0, 12.0, N),
     Quantity.ALPHA: DOSE * RNG.uniform(0.2, 1.5, N),
     Quantity.SQRT_BETA: DOSE * RNG.uniform(0.1, 0.3, N),
+    Quantity.CLUSTER_F4: DOSE * RNG.uniform(0.2, 3.0, N),
 }
 ALPHA_X, BETA_X = RNG.uniform(0.05, 0.3, N), RNG.uniform(0.01, 0.08, N)
 LET_MODELS = [m for m in MODELS.values() if not isinstance(m, RadiationModel)]
@@ -37,6 +39,7 @@ QUANTITIES = [
     LetTimesDose(),
     LetOfDose(),
     LetOfDose(0.5),
+    ClusterDose(Quantity.CLUSTER_F4, RNG.uniform(5.0, 9.0, N).astype(np.float32)),
     RbeOfResponse(ALPHA_X, BETA_X),
     RbeOfResponse(ALPHA_X, BETA_X, 1.2),  # about half of the voxels above the cut
     RbeOfResponse(np.asarray(0.1), np.asarray(0.05), 30.0),

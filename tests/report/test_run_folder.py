@@ -46,6 +46,19 @@ def test_several_fractions_are_written_as_a_total(tmp_path, head, two_fields, tw
     np.testing.assert_allclose(letd, two_field_dose.values[Quantity.LETD], atol=1e-4)
 
 
+def test_cluster_dose_has_its_unit_in_the_comment(tmp_path, head, two_fields, two_field_dose):
+    of_all = 2.5e16 * two_field_dose.values[Quantity.DOSE]
+    dose = replace(two_field_dose, values={**two_field_dose.values, Quantity.CLUSTER_F4: of_all})
+    names = run_folder.write_results(tmp_path, head, replace(two_fields, fractions=3), dose)
+    assert "cluster_f4_total.dcm" in names
+    read = read_dose(tmp_path / "cluster_f4_total.dcm")
+    # DICOM has no unit for it, and it is no dose in Gy
+    assert read.units == "RELATIVE"
+    assert read.dose_type == "PHYSICAL"
+    assert read.comment == "Cluster dose F4, 1/kg, 3 fractions"
+    np.testing.assert_allclose(read.volume.values, 3.0 * of_all, atol=1e-6 * of_all.max())
+
+
 def test_record_names_files_and_removes_those_of_an_earlier_run(tmp_path):
     (tmp_path / "letd.dcm").write_text("old")
     (tmp_path / "notes.txt").write_text("mine")

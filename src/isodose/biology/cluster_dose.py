@@ -16,7 +16,8 @@ the same track lengths times one number a voxel.
 The Monte Carlo adds up t I while particles move, and integrates the clusters of the end of a track (the last
 0.08 mm, which leaves no track length) where it stops. The pencil beam weights its dose to water with the
 clusters per energy lost, averaged over the dose in each depth of the machine's particle spectra; in water
-they are the same sum, since dose to water is the sum of t S / (rho_0 V). Nuclei that a reaction leaves behind
+they are the same sum, since dose to water is the sum of t S / (rho_0 V).
+Nuclei that a reaction leaves behind
 deposit on the spot and make no clusters here (their part of the dose is below 1 %).
 
 References
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -125,7 +127,12 @@ def cluster_weightings(
     The ends of tracks, which leave none in the spectra, count with the lowest bin that is passed before (see
     `isodose.biology.energy_bins`).
     """
-    return {q: depth_weighting(spectra, _yield(q, database)) for q in quantities}
+    return {q: _weighting(spectra, q, database) for q in quantities}
+
+
+@lru_cache(maxsize=64)
+def _weighting(spectra: DepthSpectra, quantity: Quantity, database: ClusterDatabase) -> DepthWeighting:
+    return depth_weighting(spectra, _yield(quantity, database))
 
 
 def cluster_responses(
@@ -172,7 +179,8 @@ def _in_media(
     dose: Dose, patient: Patient, calibration: HounsfieldCalibration, clusters: Collection[Quantity]
 ) -> Dose:
     """Cluster doses of water times the factors of the media."""
-    factors = medium_factors(patient, dose.grid, calibration)
+    reached = np.logical_or.reduce([dose.values[q] > 0.0 for q in clusters])
+    factors = medium_factors(patient, dose.grid, calibration, reached)
 
     def scaled(table: Mapping[Quantity, NDArray[np.float32]]) -> dict[Quantity, NDArray[np.float32]]:
         return {q: v * factors if q in clusters else v for q, v in table.items()}

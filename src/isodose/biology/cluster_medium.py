@@ -46,8 +46,13 @@ def medium_factor(material: Material) -> float:
     return mass * (electrons_per_atom(material) / electrons_per_atom(WATER)) ** 2
 
 
-def medium_factors(patient: Patient, grid: Grid, calibration: HounsfieldCalibration) -> NDArray[np.float32]:
-    """`medium_factor` of every voxel of a dose grid, float32 ``[z, y, x]``.
+def medium_factors(
+    patient: Patient,
+    grid: Grid,
+    calibration: HounsfieldCalibration,
+    wanted: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """`medium_factor` of every voxel of a dose grid, float32 ``[z, y, x]``; 1 in voxels that are not wanted.
 
     Raises
     ------
@@ -59,4 +64,8 @@ def medium_factors(patient: Patient, grid: Grid, calibration: HounsfieldCalibrat
         raise InputError(f"calibration {calibration.name!r}", "only an RSP table", expected, calibration.file)
     factors = np.array([medium_factor(m) for m in calibration.materials], dtype=np.float32)
     hu = body_ct(patient).on(grid, outside=AIR_HU).values
-    return np.asarray(factors[calibration.material_of_hu(hu)])
+    if wanted is None:
+        return np.asarray(factors[calibration.material_of_hu(hu)])
+    result = np.ones(grid.shape, dtype=np.float32)
+    result[wanted] = factors[calibration.material_of_hu(hu[wanted])]
+    return result

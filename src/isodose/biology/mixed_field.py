@@ -8,6 +8,7 @@ kind. The dose of a particle class and energy bin is its track length times mass
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,9 @@ from isodose.physics.stopping import MAXIMUM_ENERGY_MEV_U, MINIMUM_ENERGY_MEV_U
 
 PropertyOfIon = Callable[[Species, NDArray[np.float64]], NDArray[np.float64]]
 """A property of an ion at energies in MeV/u."""
+
+_APART_KEV_UM = 0.5
+"""Light and heavy particles that are nearer in LETd say nothing on how a property grows with it."""
 
 HYDROGEN = (1,)
 """Charges of protons, deuterons and tritons, whose LETd proton models take."""
@@ -76,9 +80,31 @@ def spectra_of(machine: Machine) -> DepthSpectra:
 
 
 def depth_weighting(spectra: DepthSpectra, of_ion: PropertyOfIon) -> DepthWeighting:
-    """Dose-average of any property of ion and energy (MeV/u) along a machine's beams."""
+    """Dose-average of any property of ion and energy (MeV/u) along a machine's beams.
+
+    How it grows with LETd across the plane is that from the averages over light particles, of at most half
+    the charge of the beam's, to those over the others: the halo of a beam is of the former, its core of the
+    latter.
+    """
     bins = energy_bins(spectra.classes, spectra.energy_edges_mev)
-    return _along_beams(spectra, bins, bins.average(of_ion))
+    values, let = bins.average(of_ion), bins.average(_let)
+    dose = spectra.track_length * bins.dose_per_track
+    charge = np.array([ion.charge for ion in bins.ions])
+    of_beam = charge[int(np.argmax(dose[:, 0].sum(axis=(0, -1))))]
+    light = charge <= of_beam / 2
+
+    def apart(table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Average over heavy less that over light particles; 0 where there are none of either."""
+        sides = []
+        for group in (~light, light):
+            total = dose[:, :, group].sum(axis=(2, 3))
+            mean = np.einsum("mdcb,cb->md", dose[:, :, group], table[group])
+            sides.append(np.divide(mean, total, out=np.full_like(mean, np.nan), where=total > 0.0))
+        return np.nan_to_num(sides[0] - sides[1])
+
+    of_let = apart(let)
+    slope = np.divide(apart(values), of_let, out=np.zeros_like(of_let), where=of_let > _APART_KEV_UM)
+    return replace(_along_beams(spectra, bins, values), per_let=slope)
 
 
 def voxel_sums(spectra: Spectra, grid: Grid, per_track: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -67,6 +67,13 @@ def dose(
             help="Photon response of structures (YAML), for --rbe.", show_default="alpha/beta of 2 Gy"
         ),
     ] = None,
+    clusters: Annotated[
+        Path | None,
+        typer.Option(
+            help="Database of ionisation clusters (.npz), for cluster:F1 to cluster:F10.",
+            show_default="the package's",
+        ),
+    ] = None,
     log: Annotated[
         Path | None,
         typer.Option(
@@ -126,6 +133,7 @@ def dose(
         tuple(quantity),
         tuple(rbe),
         tissues,
+        clusters,
         log,
         tuple(spot_size),
         settings,
@@ -152,7 +160,7 @@ class Request:
     ----------
     machine
         Name or YAML file, None for the plan's.
-    engine, quantities, rbe, tissues, log, spot_sizes, settings, formats
+    engine, quantities, rbe, tissues, clusters, log, spot_sizes, settings, formats
         As on the command line.
     """
 
@@ -161,6 +169,7 @@ class Request:
     quantities: tuple[str, ...]
     rbe: tuple[str, ...]
     tissues: Path | None
+    clusters: Path | None
     log: Path | None
     spot_sizes: tuple[float, ...]
     settings: dict[str, Any]
@@ -192,6 +201,7 @@ def compute_one(request: Request, patient: str, plan: Path, folder: Path, consol
             request.formats,
             first,
             tissues,
+            request.clusters,
         )
         sections: list[Section] = []
         if request.log is not None:

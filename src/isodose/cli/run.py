@@ -48,6 +48,8 @@ class Run:
         RBE model, if any.
     tissues
         Photon response of the voxels, for it.
+    clusters
+        Database of ionisation clusters for cluster doses; the package's by default.
     """
 
     verb: str
@@ -58,6 +60,7 @@ class Run:
     formats: Sequence[str] = (Format.DICOM.value,)
     rbe: str | None = None
     tissues: TissueMap | None = None
+    clusters: Path | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def compute(self, console: Console, folder: Path, patient: Patient, plan: Plan) -> Dose:
@@ -81,7 +84,10 @@ class Run:
 
     def _compute(self, patient: Patient, plan: Plan, given: dict[str, Any]) -> Dose:
         from isodose.biology.cluster_dose import compute_cluster_dose
+        from isodose.track.database import load_database
 
+        if self.clusters is not None:
+            given = given | {"database": load_database(self.clusters)}
         if self.rbe is None:
             return compute_cluster_dose(patient, plan, self.quantities, self.engine, **given)
         from isodose.biology.biological_dose import compute_biological_dose

@@ -164,21 +164,37 @@ class DepthWeighting:
         Depths as parts of the range (`PencilKernel.range_mm`), ascending, ``(d,)``.
     value
         The property, averaged over the dose in the plane, ``(m, d)``.
+    per_let
+        By how much it grows with the LETd across the plane, per keV/um, ``(m, d)``: light fragments fly far
+        from the axis, so that the Gaussians of the lateral profile differ in LET and in it. None takes it for
+        the same all over the plane.
     """
 
     energy_mev_u: NDArray[np.float64]
     part: NDArray[np.float64]
     value: NDArray[np.float64]
+    per_let: NDArray[np.float64] | None = None
 
     def at(self, energy_mev_u: float, part: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values of one energy at parts of its range, linear in both, constant beyond the ends."""
+        return self._between(self.value, energy_mev_u, part)
+
+    def per_let_at(self, energy_mev_u: float, part: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Growth with LETd of one energy at parts of its range, as `at`; 0 where it is not known."""
+        if self.per_let is None:
+            return np.zeros(part.shape)
+        return self._between(self.per_let, energy_mev_u, part)
+
+    def _between(
+        self, table: NDArray[np.float64], energy_mev_u: float, part: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         if self.energy_mev_u.size == 1:
-            return np.asarray(np.interp(part, self.part, self.value[0]))
+            return np.asarray(np.interp(part, self.part, table[0]))
         upper = int(np.clip(np.searchsorted(self.energy_mev_u, energy_mev_u), 1, self.energy_mev_u.size - 1))
         lower = upper - 1
         low, high = self.energy_mev_u[lower], self.energy_mev_u[upper]
         share = float(np.clip((energy_mev_u - low) / (high - low), 0.0, 1.0))
-        row = (1.0 - share) * self.value[lower] + share * self.value[upper]
+        row = (1.0 - share) * table[lower] + share * table[upper]
         return np.asarray(np.interp(part, self.part, row))
 
 

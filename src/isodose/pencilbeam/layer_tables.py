@@ -124,6 +124,12 @@ def _along(
     g: int,
 ) -> NDArray[np.float64]:
     if isinstance(channel, DepthWeighting):
-        return channel.at(kernel.energy_mev_u, depths / kernel.range_mm)
+        part = depths / kernel.range_mm
+        mean = channel.at(kernel.energy_mev_u, part)
+        if channel.per_let is None or kernel.letd is None:
+            return mean
+        beyond = kernel.letd[:, g] - np.sum(kernel.weight * kernel.letd, axis=1)
+        slope = channel.per_let_at(kernel.energy_mev_u, part)
+        return np.maximum(mean + slope * np.interp(depths, kernel.depth_mm, beyond), 0.0)
     letd = kernel.letd if kernel.letd is not None else np.zeros_like(kernel.sigma_mm)
     return np.asarray(np.interp(depths, kernel.depth_mm, letd[:, g]))

@@ -15,7 +15,7 @@ from isodose.track.database_entry import QUANTITIES, Entry
 from isodose.track.database_file import read_entries, write_entries
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClusterDatabase:
     """Cluster quantities by ion and energy.
 
