@@ -23,7 +23,6 @@ from beams import water
 from numpy.typing import NDArray
 
 from isodose.biology.cluster_dose import cluster_weightings, compute_cluster_dose
-from isodose.biology.cluster_yield import usual_database
 from isodose.biology.mixed_field import spectra_of
 from isodose.dose.dose import Dose
 from isodose.dose.quantity import Quantity
@@ -39,7 +38,7 @@ from isodose.plan.depth_dose import range_mm
 from isodose.plan.placement import Placement
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 from isodose.plan.simple_plan import simple_plan
-from isodose.track.database import ClusterDatabase, load_database
+from isodose.track.database import ClusterDatabase, cluster_database, load_database
 
 SIZES = (Quantity.CLUSTER_F2, Quantity.CLUSTER_F4, Quantity.CLUSTER_F5, Quantity.CLUSTER_F7)
 PARTS = ("water", "head", "speed")
@@ -237,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--histories", type=int, default=400_000)
     parser.add_argument("--database", type=Path, help="of clusters; the package's by default")
     chosen = parser.parse_args(arguments)
-    database = usual_database() if chosen.database is None else load_database(chosen.database)
+    database = cluster_database() if chosen.database is None else load_database(chosen.database)
     for part in chosen.parts or PARTS:
         if part == "water":
             in_water(database, chosen.histories)

@@ -12,6 +12,12 @@ from isodose.plan.yaml_plan import write_plan
 from isodose.report.run_folder import read_record
 
 
+def run(arguments) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return int(end.value.code or 0)
+
+
 @pytest.fixture
 def plan_file(tmp_path):
     """Three carbon spots into the built-in head, in two fractions."""
@@ -27,7 +33,7 @@ def test_cluster_dose_beside_dose(tmp_path, plan_file, made_up_clusters):
     out = tmp_path / "run"
     command = ["dose", "head", str(plan_file), "--engine", "pencilbeam", "--spacing", "6", "--threads", "1"]
     command += ["--quantity", "cluster:F4", "--clusters", str(tmp_path / "clusters.npz"), "--out", str(out)]
-    assert main(command) == 0
+    assert run(command) == 0
     found = read_dose(out / "cluster_f4_total.dcm")
     assert (found.units, found.comment) == ("RELATIVE", "Cluster dose F4, 1/kg, 2 fractions")
     gray = read_dose(out / "dose_total.dcm").volume.values
@@ -43,9 +49,9 @@ def test_cluster_dose_beside_dose(tmp_path, plan_file, made_up_clusters):
 
 def test_what_cannot_be_is_refused(tmp_path, plan_file, capsys):
     command = ["dose", "head", str(plan_file), "--engine", "pencilbeam", "--out", str(tmp_path / "run")]
-    assert main([*command, "--quantity", "cluster:F12"]) == BAD_INPUT
+    assert run([*command, "--quantity", "cluster:F12"]) == BAD_INPUT
     assert "'cluster:F12'" in capsys.readouterr().err
     (tmp_path / "old.npz").write_bytes(b"no database")
-    assert main([*command, "--quantity", "cluster:F4", "--clusters", str(tmp_path / "old.npz")]) == BAD_INPUT
+    assert run([*command, "--quantity", "cluster:F4", "--clusters", str(tmp_path / "old.npz")]) == BAD_INPUT
     assert "isodose track database" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,8 @@ from isodose.patient.grid import Grid
 from isodose.patient.patient import Patient
 from isodose.patient.volume import Volume
 from isodose.pencilbeam.engine import PencilBeam
+from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, STEP_MM, layer_tables
+from isodose.pencilbeam.spreading import scattering_power
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 from isodose.transport.engine import MonteCarlo
 
@@ -138,7 +142,7 @@ def test_pencil_beam_is_dose_times_clusters_per_energy(made_up_clusters):
 
 
 def test_goes_with_an_rbe_model(made_up_clusters, monkeypatch):
-    monkeypatch.setattr("isodose.biology.cluster_dose.usual_database", lambda: made_up_clusters)
+    monkeypatch.setattr("isodose.biology.cluster_dose.cluster_database", lambda: made_up_clusters)
     patient, plan = _box((5, 20, 5)), _plan(90.0)
     tissues = TissueMap(tissue("chordoma"))
     dose = compute_biological_dose(patient, plan, model("mkm"), tissues, ["cluster:F4"], threads=1)
@@ -146,6 +150,27 @@ def test_goes_with_an_rbe_model(made_up_clusters, monkeypatch):
     np.testing.assert_allclose(dose.values[F4], alone.values[F4], rtol=1e-6)
     assert Quantity.RBE_DOSE in dose.values
     assert WATER not in dose.values
+
+
+def test_a_machine_without_spectra_is_refused(made_up_clusters):
+    bare = replace(machine("generic_carbon"), base_data=None)
+    with pytest.raises(InputError, match="machine 'generic_carbon': spectra: found none"):
+        compute_cluster_dose(_box((3, 5, 3)), _plan(90.0), [F4], "pencilbeam", made_up_clusters, machine=bare)
+
+
+def test_core_and_halo_share_what_the_plane_has(made_up_clusters):
+    # The Gaussians differ, and their mean over the dose is that of the spectra.
+    carbon = machine("generic_carbon")
+    weighting = cluster_weightings(spectra_of(carbon), [F4], made_up_clusters)[F4]
+    kernel = carbon.base_data.kernel(250.0)
+    flat = replace(weighting, per_let=None)
+    tables = [layer_tables([kernel], scattering_power("carbon", 250.0), [w]).table for w in (weighting, flat)]
+    amount = tables[0][:, 0, :, AMPLITUDE]
+    sums = [(amount * t[:, 0, :, FIRST_CHANNEL]).sum(axis=1) for t in tables]
+    inside = slice(0, int(kernel.range_mm / STEP_MM))
+    np.testing.assert_allclose(sums[0][inside], sums[1][inside], rtol=1e-3)
+    core, halo = tables[0][inside, 0, 0, FIRST_CHANNEL], tables[0][inside, 0, 2, FIRST_CHANNEL]
+    assert core[-1] > 1.2 * halo[-1]
 
 
 def test_engines_alone_do_not_know_clusters():

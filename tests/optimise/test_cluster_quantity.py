@@ -7,7 +7,6 @@ import pytest
 
 from isodose.biology.cluster_dose import compute_cluster_dose
 from isodose.dose.quantity import Quantity
-from isodose.errors import InputError
 from isodose.optimise.cluster_quantity import UNIT_PER_KG, ClusterDose, cluster_dose
 from isodose.optimise.config import PlanConfig
 from isodose.optimise.config_goals import goals_of
@@ -37,7 +36,7 @@ _SETTINGS = {
 @pytest.fixture
 def clusters(made_up_clusters, monkeypatch):
     """Plans are made with this database."""
-    monkeypatch.setattr("isodose.optimise.field_plan.usual_database", lambda: made_up_clusters)
+    monkeypatch.setattr("isodose.optimise.field_plan.cluster_database", lambda: made_up_clusters)
     return made_up_clusters
 
 
@@ -100,13 +99,6 @@ def test_configuration_names_the_quantity(box):
     assert goal.quantity.needs == (F4,)
     with pytest.raises(ValueError, match=r"one of dose, rbe_dose, .*cluster_f10"):
         PlanConfig.model_validate(_SETTINGS | {"objectives": [_OBJECTIVE | {"quantity": "cluster_f11"}]})
-
-
-def test_a_machine_without_spectra_is_refused(box, clusters):
-    with pytest.raises(InputError, match="spectra: found none"):
-        planning_task(
-            box, PlanConfig.model_validate(_SETTINGS | {"ion": "proton", "machine": "proton_monitor"})
-        )
 
 
 def _weights(plan) -> np.ndarray:

@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.biology.cluster_medium import medium_factors
-from isodose.biology.cluster_yield import ClusterYield, usual_database
+from isodose.biology.cluster_yield import ClusterYield
 from isodose.biology.energy_bins import energy_bins
 from isodose.biology.mixed_field import PropertyOfIon, depth_weighting, spectra_of, voxel_sums
 from isodose.dose.compute import compute_dose, wanted_quantities
@@ -55,7 +55,7 @@ from isodose.patient.patient import Patient
 from isodose.physics.constants import GY_PER_MEV_PER_G
 from isodose.physics.species import Species
 from isodose.plan.plan import Plan
-from isodose.track.database import ClusterDatabase
+from isodose.track.database import ClusterDatabase, cluster_database
 from isodose.transport.track_response import TrackResponse, response_per_dose
 
 KEV_PER_KG_AND_GY = 1e6 / GY_PER_MEV_PER_G
@@ -96,7 +96,7 @@ def compute_cluster_dose(
     if not clusters:
         return compute_dose(patient, plan, wanted, engine, **options)
     calibration = options.get("calibration") or calibration_of(patient.calibration)
-    data = database or usual_database()
+    data = database or cluster_database()
     known = options_of(engine)
     if "responses" in known:
         options["responses"] = cluster_responses(clusters, data)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from isodose.biology.radiation_model import let_kev_um
 from isodose.errors import InputError
 from isodose.physics.species import Species, species
-from isodose.track.database import ClusterDatabase, shipped_database
+from isodose.track.database import ClusterDatabase
 
 _NM_PER_UM = 1000.0
 
@@ -31,7 +31,8 @@ class ClusterYield:
     database
         Of clusters per path.
     quantity
-        One of `isodose.track.database_entry.QUANTITIES`, such as ``"F4"``.
+        A quantity that the database holds, such as ``"F4"``.
+
     """
 
     database: ClusterDatabase
@@ -68,9 +69,3 @@ def nearest_ion(ions: tuple[str, ...], ion: Species) -> str:
     if not same:
         raise InputError("cluster database", f"ions {', '.join(ions)}", f"one of the element of {ion.name}")
     return min(same, key=lambda s: (abs(s.nucleons - ion.nucleons), s.nucleons)).name
-
-
-@cache
-def usual_database() -> ClusterDatabase:
-    """The database that comes with the package, read once."""
-    return shipped_database()

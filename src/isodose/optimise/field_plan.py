@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from isodose.biology.biological_dose import weightings_of
 from isodose.biology.cluster_dose import cluster_weightings
-from isodose.biology.cluster_yield import usual_database
 from isodose.biology.mixed_field import spectra_of
 from isodose.biology.models import model
 from isodose.dose.dose import Dose
@@ -32,6 +31,7 @@ from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.placement import Placement
 from isodose.plan.plan import Plan
 from isodose.plan.simple_plan import simple_plan
+from isodose.track.database import cluster_database
 
 _BYTES_PER_GIB = 2**30
 Say = Callable[[str], object]
@@ -140,7 +140,7 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
     machine = machine_named(config.machine or f"generic_{config.ion}")
     weightings = {} if config.rbe is None else weightings_of(model(config.rbe.model), config.ion, machine)
     if clusters := clusters_of(config):
-        weightings |= cluster_weightings(spectra_of(machine), clusters, usual_database())
+        weightings |= cluster_weightings(spectra_of(machine), clusters, cluster_database())
     engine = PencilBeam(config.dose_spacing_mm, machine, weightings=weightings, threads=threads)
     goals = goals_of(config, patient, engine.grid(patient))
     scenarios = scenario_set(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -102,8 +103,9 @@ class ClusterDatabase:
         return entries
 
 
-def shipped_database() -> ClusterDatabase:
-    """The database that comes with the package.
+@cache
+def cluster_database() -> ClusterDatabase:
+    """The database that comes with the package, read once.
 
     Raises
     ------
