@@ -47,6 +47,9 @@ WATER_MEV_U = (104.2, 177.1, 250.0, 350.0)
 HEAD_BEAMS = ((270.0, 170.0, 0.0), (270.0, 220.0, 0.0), (90.0, 200.0, 12.0), (0.0, 180.0, 0.0))
 """Gantry in degrees, energy in MeV/u, and distance of the axis from the target's middle along z in mm."""
 REGION = 16
+TISSUE_FROM_HU = -500.0
+"""Voxels below are air, where the dose means little and is noisy."""
+
 HALF_WIDTH_MM = 40.0
 PAPER_CPU_S = 7.14e6
 LITERATURE_FIELD_S = (114.0, 1719.0)
@@ -56,11 +59,12 @@ WANTED = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A cluster dose along a beam: ``[depth, across, across]`` and its uncertainty, and depths in mm."""
+    """A cluster dose along a beam: ``[depth, across, across]``, its uncertainty, and where tissue is."""
 
     depth_mm: NDArray[np.float64]
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
+    tissue: NDArray[np.bool_]
 
     @property
     def axis(self) -> NDArray[np.float64]:
@@ -74,8 +78,11 @@ class Region:
 
     @property
     def planes(self) -> NDArray[np.float64]:
-        """Mean over the region, by depth."""
-        return self.values.mean(axis=(1, 2))
+        """Mean over the region's tissue, by depth; 0 where there is less than half of it."""
+        enough = self.tissue.mean(axis=(1, 2)) >= 0.5
+        return np.where(
+            enough, self.values.mean(axis=(1, 2), where=self.tissue | ~enough[:, None, None]), 0.0
+        )
 
     def _middle(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
         a, b = array.shape[1] // 2, array.shape[2] // 2
@@ -88,10 +95,11 @@ class Region:
         return np.array([(plane * rows).sum(), (plane * columns).sum()]) / plane.sum()
 
 
-def region_of(dose: Dose, quantity: Quantity, axis: str, backwards: bool) -> Region:
+def region_of(dose: Dose, patient: Patient, quantity: Quantity, axis: str, backwards: bool) -> Region:
     """Voxels around the middle of the grid, depth first."""
     order = {"y": (1, 0, 2), "x": (2, 0, 1)}[axis]
     arrays = [dose.values[quantity], dose.uncertainty.get(quantity, np.zeros(dose.grid.shape))]
+    arrays.append(patient.ct.values > TISSUE_FROM_HU)
     cut = []
     for array in arrays:
         turned = np.transpose(array, order).astype(np.float64)
@@ -99,7 +107,7 @@ def region_of(dose: Dose, quantity: Quantity, axis: str, backwards: bool) -> Reg
         turned = turned[:, a : a + REGION, b : b + REGION]
         cut.append(turned[::-1] if backwards else turned)
     depth = (np.arange(cut[0].shape[0]) + 0.5) * dose.grid.spacing_mm["xyz".index(axis)]
-    return Region(depth, cut[0], cut[1])
+    return Region(depth, cut[0], cut[1], cut[2] > 0.0)
 
 
 def one_beam(gantry: float, energy: float, isocentre: tuple[float, float, float]) -> Plan:
@@ -139,16 +147,17 @@ def both(patient: Patient, plan: Plan, database: ClusterDatabase, histories: int
 
 def compare(label: str, slow: Region, fast: Region) -> None:
     """One line: differences in percent of the highest value of Monte Carlo, and figures of the peak."""
-    axis, planes = slow.axis, slow.planes
+    axis, planes, tissue = slow.axis, slow.planes, slow.tissue
     of_axis = 100.0 * np.abs(fast.axis - axis) / axis.max()
     of_planes = 100.0 * np.abs(fast.planes - planes) / planes.max()
-    top = slow.values.max()
-    noise = 100.0 * slow.errors / top
-    voxels = 100.0 * np.abs(fast.values - slow.values) / top
+    top = slow.values[tissue].max()
+    noise = 100.0 * slow.errors[tissue] / top
+    voxels = 100.0 * np.abs(fast.values - slow.values)[tissue] / top
     within = np.mean(voxels <= np.hypot(3.0, 2.0 * noise))
     a, b = DepthProfile(slow.depth_mm, axis), DepthProfile(fast.depth_mm, fast.axis)
     place = fast.place() - slow.place()
-    at_peak = 100.0 * (slow.axis_error / axis)[int(np.argmax(axis))]
+    peak = int(np.argmax(axis))
+    at_peak = 100.0 * slow.axis_error[peak] / axis[peak]
     print(
         f"{label:24s}{of_planes.max():8.2f}{of_axis.max():8.2f}{at_peak:8.2f}{100 * within:9.2f}"
         f"{np.sqrt(np.mean(voxels**2)):8.3f}{b.r90_mm - a.r90_mm:9.2f}{100 * (b.peak / a.peak - 1):9.2f}"
@@ -173,7 +182,7 @@ def in_water(database: ClusterDatabase, histories: int) -> None:
         patient = water((60, length, 60), (1.0, 1.0, 1.0))
         slow, fast, _ = both(patient, one_beam(0.0, energy, (0.0, 0.0, 0.0)), database, histories)
         for quantity in (Quantity.DOSE, *SIZES):
-            regions = [region_of(dose, quantity, "y", False) for dose in (slow, fast)]
+            regions = [region_of(dose, patient, quantity, "y", False) for dose in (slow, fast)]
             compare(f"{energy:.0f} MeV/u {quantity.key}", *regions)
 
 
@@ -185,9 +194,9 @@ def in_head(database: ClusterDatabase, histories: int) -> None:
         slow, fast, seconds = both(patient, plan, database, histories)
         axis, backwards = ("y", False) if gantry == 0.0 else ("x", gantry == 90.0)
         for quantity in (Quantity.DOSE, *SIZES):
-            regions = [region_of(dose, quantity, axis, backwards) for dose in (slow, fast)]
+            regions = [region_of(dose, patient, quantity, axis, backwards) for dose in (slow, fast)]
             compare(f"{gantry:.0f} deg {energy:.0f} {quantity.key}", *regions)
-        region = region_of(slow, Quantity.CLUSTER_F4, axis, backwards)
+        region = region_of(slow, patient, Quantity.CLUSTER_F4, axis, backwards)
         k = int(np.argmax(region.axis))
         voxel = region.values[k].max()
         part = float(region.errors[k].flat[int(region.values[k].argmax())] / voxel)
