@@ -168,7 +168,9 @@ def test_core_and_halo_share_what_the_plane_has(made_up_clusters):
     amount = tables[0][:, 0, :, AMPLITUDE]
     sums = [(amount * t[:, 0, :, FIRST_CHANNEL]).sum(axis=1) for t in tables]
     inside = slice(0, int(kernel.range_mm / STEP_MM))
-    np.testing.assert_allclose(sums[0][inside], sums[1][inside], rtol=1e-3)
+    # Weights and LET are interpolated between depths apart.
+    np.testing.assert_allclose(sums[0][inside], sums[1][inside], rtol=3e-3)
+
     core, halo = tables[0][inside, 0, 0, FIRST_CHANNEL], tables[0][inside, 0, 2, FIRST_CHANNEL]
     assert core[-1] > 1.2 * halo[-1]
 
