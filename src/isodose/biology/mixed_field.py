@@ -100,7 +100,8 @@ def depth_weighting(spectra: DepthSpectra, of_ion: PropertyOfIon) -> DepthWeight
             total = dose[:, :, group].sum(axis=(2, 3))
             mean = np.einsum("mdcb,cb->md", dose[:, :, group], table[group])
             sides.append(np.divide(mean, total, out=np.full_like(mean, np.nan), where=total > 0.0))
-        return np.nan_to_num(sides[0] - sides[1])
+        return np.asarray(np.nan_to_num(sides[0] - sides[1]))
+
 
     of_let = apart(let)
     slope = np.divide(apart(values), of_let, out=np.zeros_like(of_let), where=of_let > _APART_KEV_UM)

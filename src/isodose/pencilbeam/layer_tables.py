@@ -130,6 +130,6 @@ def _along(
             return mean
         beyond = kernel.letd[:, g] - np.sum(kernel.weight * kernel.letd, axis=1)
         slope = channel.per_let_at(kernel.energy_mev_u, part)
-        return np.maximum(mean + slope * np.interp(depths, kernel.depth_mm, beyond), 0.0)
+        return np.asarray(np.maximum(mean + slope * np.interp(depths, kernel.depth_mm, beyond), 0.0))
     letd = kernel.letd if kernel.letd is not None else np.zeros_like(kernel.sigma_mm)
     return np.asarray(np.interp(depths, kernel.depth_mm, letd[:, g]))
