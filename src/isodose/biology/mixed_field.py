@@ -102,7 +102,6 @@ def depth_weighting(spectra: DepthSpectra, of_ion: PropertyOfIon) -> DepthWeight
             sides.append(np.divide(mean, total, out=np.full_like(mean, np.nan), where=total > 0.0))
         return np.asarray(np.nan_to_num(sides[0] - sides[1]))
 
-
     of_let = apart(let)
     slope = np.divide(apart(values), of_let, out=np.zeros_like(of_let), where=of_let > _APART_KEV_UM)
     return replace(_along_beams(spectra, bins, values), per_let=slope)
