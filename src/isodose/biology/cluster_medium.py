@@ -13,7 +13,7 @@ them from: the same for every electron, so that both ratios are those of the ele
 and energy, and the factor is one number a medium. A is the mass of an atom on average, in atomic mass units.
 
 Validity: media of light elements. Bound inner electrons count like outer ones, so that the factor of bone
-(1.66 for cortical bone; muscle 1.02, adipose tissue 0.93) is an upper estimate.
+(1.67 for cortical bone; muscle 1.02, adipose tissue 0.92) is an upper estimate.
 """
 
 from __future__ import annotations
