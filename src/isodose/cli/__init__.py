@@ -16,6 +16,7 @@ from isodose.cli.dose import dose
 from isodose.cli.machine import machine_app
 from isodose.cli.options import BAD_INPUT, INTERRUPTED
 from isodose.cli.plan import plan
+from isodose.cli.track import track_app
 from isodose.errors import IsodoseError, IsodoseWarning
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "app", "main"]
@@ -61,6 +62,7 @@ app.command(
     )
 )(compare)
 app.add_typer(machine_app, name="machine")
+app.add_typer(track_app, name="track")
 
 
 def _show_version(wanted: bool) -> None:

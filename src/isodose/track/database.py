@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 from isodose.errors import InputError
-from isodose.track.database_entry import QUANTITIES, Entry
+from isodose.track.database_entry import Entry
 from isodose.track.database_file import read_entries, write_entries
+from isodose.track.entry_sums import QUANTITIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ class ClusterDatabase:
         ion
             Name of the ion.
         quantity
-            One of :data:`isodose.track.database_entry.QUANTITIES`.
+            One of :data:`isodose.track.entry_sums.QUANTITIES`.
         energy_mev_u
             Energies in MeV/u.
 
@@ -85,6 +87,10 @@ class ClusterDatabase:
             raise InputError("energy_mev_u", float(energy[bad].flat[0]), f"{grid[0]:g} to {grid[-1]:g} MeV/u")
         values, _ = self.table(ion, quantity)
         return np.asarray(PchipInterpolator(np.log(grid), values)(np.log(energy)))
+
+    def with_provenance(self, more: Mapping[str, object]) -> ClusterDatabase:
+        """Return the same database with more to say about how it was made."""
+        return ClusterDatabase(self.entries, {**self.provenance, **more})
 
     def save(self, path: Path) -> None:
         """Write the database to one file (``.npz``).

@@ -10,19 +10,15 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.physics.species import species
-from isodose.track.cluster_sizes import ClusterSizes
-from isodose.track.ion_tables import MAXIMUM_ENERGY_MEV_U
-from isodose.track.ion_tracks import Segment, shell_clusters
+from isodose.track.entry_sums import EntrySums, sum_batches
+from isodose.track.ion_tables import MAXIMUM_ENERGY_MEV_U, mean_control_rates
+from isodose.track.ion_tracks import Segment, shell_batches
 
 DATABASE_IONS = (
     *("p", "d", "t", "He3", "He4", "Li7", "Be9"),
     *("B10", "B11", "C10", "C11", "C12", "N14", "O16"),
 )
 """Ions of the database: the ten classes of the cluster-dose paper, and Li, Be, N and O."""
-
-_LARGEST_CLUSTER = 10
-QUANTITIES = (*(f"F{k}" for k in range(1, _LARGEST_CLUSTER + 1)), "M1", "M2")
-"""Quantities of an entry, all per nm of the ion's path: F_k, targets with k ionisations or more; moments."""
 
 PAPER_ENERGIES_MEV = np.concatenate(
     [
@@ -39,39 +35,19 @@ PAPER_ENERGIES_MEV = np.concatenate(
 _GRID_MEV_U = (0.01, MAXIMUM_ENERGY_MEV_U)
 _GRID_PER_DECADE = 8
 
+LEADING = "F4"
+"""Quantity whose uncertainty says when an entry is done."""
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """How many tracks an entry gets.
+PLACEMENTS = 4
+"""Placements of the targets in which each track is counted."""
 
-    Parameters
-    ----------
-    uncertainty
-        Relative standard uncertainty of F4 at which it ends.
-    pilot_tracks
-        Tracks of the first round, from which the others are planned.
-    largest_tracks
-        Tracks after which it ends in any case.
-    batches
-        Batches of each round.
+LARGEST_TRACKS = 4_000_000
+"""Tracks after which an entry ends in any case."""
 
-    Raises
-    ------
-    InputError
-        If a number is out of range.
-    """
-
-    uncertainty: float = 0.01
-    pilot_tracks: int = 32
-    largest_tracks: int = 2_000_000
-    batches: int = 32
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.uncertainty < 1.0:
-            raise InputError("uncertainty", self.uncertainty, "between 0 and 1")
-        if not 2 <= self.batches <= self.pilot_tracks <= self.largest_tracks:
-            numbers = self.batches, self.pilot_tracks, self.largest_tracks
-            raise InputError("batches, pilot_tracks, largest_tracks", numbers, "2 or more, ascending")
+_PILOT_TRACKS = 16
+_BATCHES = 64  # of a round
+_LARGEST_STEP = 5.0  # rare large clusters make the first guess of an uncertainty poor
+_MARGIN = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +61,7 @@ class Entry:
     energy_mev_u
         Its energy at the beginning of the path, MeV/u.
     values, uncertainties
-        ``[12]`` in the order of :data:`QUANTITIES`, 1/nm.
+        ``[12]`` in the order of :data:`isodose.track.entry_sums.QUANTITIES`, 1/nm.
     tracks
         Tracks that were followed.
     """
@@ -106,10 +82,13 @@ def database_energies(ion: str) -> NDArray[np.float64]:
     return np.unique(both.round(6))
 
 
-def compute_entry(ion: str, energy_mev_u: float, statistics: Statistics, seed: int = 1) -> Entry:
-    """Follow tracks until the uncertainty of F4 is reached.
+def compute_sums(
+    ion: str, energy_mev_u: float, uncertainty: float, seed: int = 1, known: EntrySums | None = None
+) -> EntrySums:
+    """Follow tracks until F4 is certain enough.
 
-    The same arguments give the same entry, wherever and in whatever order entries are computed.
+    Tracks are counted on from those that are known, so that the same seed and the same sequence of
+    uncertainties give the same sums, wherever and whenever they are computed.
 
     Parameters
     ----------
@@ -117,31 +96,38 @@ def compute_entry(ion: str, energy_mev_u: float, statistics: Statistics, seed: i
         Name of the ion.
     energy_mev_u
         Energy at the beginning of its path of 1 um, MeV/u.
-    statistics
-        When to end.
+    uncertainty
+        Relative standard uncertainty of F4 at which to end.
     seed
         Seed of the whole database; an entry's own is made from it, the ion and the energy.
+    known
+        Sums of earlier tracks of the entry.
+
+    Raises
+    ------
+    InputError
+        If the uncertainty is not between 0 and 1, or the ion or its energy has no tables.
     """
-    own_seed = zlib.crc32(f"{seed} {ion} {energy_mev_u:.6g}".encode())
-    segment = Segment(ion, energy_mev_u)
-    size = -(-statistics.pilot_tracks // statistics.batches)
-    sizes = shell_clusters(segment, size, statistics.batches, seed=own_seed)
-    tracks = size * statistics.batches
-    while tracks < statistics.largest_tracks:
-        f4 = sizes.cluster_frequency(4)
-        # Rare large clusters make the first guess of an uncertainty poor: never more than five times further.
-        wanted = (f4.uncertainty / (statistics.uncertainty * f4.value)) ** 2 if f4.value > 0.0 else np.inf
+    if not 0.0 < uncertainty < 1.0:
+        raise InputError("uncertainty", uncertainty, "between 0 and 1")
+    sums = _follow(ion, energy_mev_u, seed, 0, 1, _PILOT_TRACKS) if known is None else known
+    while sums.tracks < LARGEST_TRACKS:
+        wanted = (sums.relative_uncertainty(LEADING) / uncertainty) ** 2
         if wanted <= 1.0:
             break
-        total = min(tracks * min(1.1 * wanted, 5.0), statistics.largest_tracks)
-        size = int(np.ceil((total - tracks) / statistics.batches))
-        sizes = sizes + shell_clusters(segment, size, statistics.batches, seed=own_seed, first_track=tracks)
-        tracks += size * statistics.batches
-    estimates = [_quantity(sizes, name) for name in QUANTITIES]
-    values, uncertainties = np.array(estimates).T
-    return Entry(ion, energy_mev_u, values, uncertainties, tracks)
+        total = min(sums.tracks * min(_MARGIN * wanted, _LARGEST_STEP), LARGEST_TRACKS)
+        each = int(np.ceil((total - sums.tracks) / _BATCHES))
+        sums = sums + _follow(ion, energy_mev_u, seed, sums.tracks, each, _BATCHES)
+    return sums
 
 
-def _quantity(sizes: ClusterSizes, name: str) -> tuple[float, float]:
-    order = int(name[1:])
-    return sizes.cluster_frequency(order) if name[0] == "F" else sizes.moment(order)
+def _follow(ion: str, energy_mev_u: float, seed: int, first: int, each: int, batches: int) -> EntrySums:
+    found = shell_batches(
+        Segment(ion, energy_mev_u),
+        each,
+        batches,
+        seed=zlib.crc32(f"{seed} {ion} {energy_mev_u:.6g}".encode()),
+        first_track=first,
+        placements=PLACEMENTS,
+    )
+    return sum_batches(found, each * batches, mean_control_rates(ion, energy_mev_u))

@@ -11,13 +11,12 @@ import numpy as np
 
 from isodose.errors import InputError
 from isodose.patient.files import atomic_path
-from isodose.track.database_entry import QUANTITIES, Entry
+from isodose.track.database_entry import Entry
+from isodose.track.entry_sums import QUANTITIES
+from isodose.track.physics_version import PHYSICS_VERSION
 
 FORMAT = "isodose cluster database 1"
 """Name of the format; the number changes with the columns."""
-
-PHYSICS_VERSION = 1
-"""Number of the physics of the track structure; raised with any change that alters a track."""
 
 REBUILD = "a database of this version; build it anew with 'isodose track database'"
 """What is expected in place of a database that cannot be used."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.track.database import ClusterDatabase
-from isodose.track.database_entry import QUANTITIES
+from isodose.track.entry_sums import QUANTITIES
 
 BANDWIDTH = 0.2
 """Standard deviation of the weights in ln(energy): neighbours within some 20 % of the energy count."""

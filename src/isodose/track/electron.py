@@ -9,7 +9,6 @@ from numba import njit
 
 from isodose.physics.random import uniform
 from isodose.track.electron_elastic import sample_lobes
-from isodose.track.electron_tables import MINIMUM_ENERGY_EV
 from isodose.track.energy_grid import energy_bin, survival_bin
 from isodose.track.events import EXCITATION, IONISATION, RESIDUAL, emit, full, push
 from isodose.track.k_shell import AUGER_EV
@@ -90,7 +89,7 @@ def _ionise(shell, node, state, tables, stream, stack, sink):  # type: ignore[no
         push(stack, x, y, z, wx, wy, wz, AUGER_EV)
     emit(sink, x, y, z, IONISATION, deposit)
     left = energy - binding - secondary
-    if secondary > MINIMUM_ENERGY_EV:
+    if secondary > tables.rest_ev:
         push(stack, x, y, z, ax * scale, ay * scale, az * scale, left)
         state[3], state[4], state[5], state[6] = vx, vy, vz, secondary
     else:
@@ -110,7 +109,7 @@ def _draw_channel(row, stream):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy")
 def _follow_one(state, tables, stream, stack, sink):  # type: ignore[no-untyped-def]
     """Follow one electron, or the last one that it sets free, to rest; False if the sink is full before."""
-    while state[6] > MINIMUM_ENERGY_EV:
+    while state[6] > tables.rest_ev:
         if full(sink):
             push(stack, state[0], state[1], state[2], state[3], state[4], state[5], state[6])
             return False

@@ -25,6 +25,9 @@ from isodose.track.liquid_water import BINDING_EV, EXCITATION_EV, SHELLS
 MINIMUM_ENERGY_EV = float(EXCITATION_EV[0])
 """Electrons come to rest below this energy, that of the lowest excited state."""
 
+IONISING_EV = float(BINDING_EV[0])
+"""No electron below this energy ionises: where only ionisations are scored, none is followed further."""
+
 MAXIMUM_ENERGY_EV = 1.0e6
 """Highest energy of an electron, eV."""
 
@@ -47,6 +50,8 @@ class ElectronTables(NamedTuple):
         ``[5]`` binding energies.
     excitation_ev
         ``[5]`` energies of the excited states.
+    rest_ev
+        Energy below which electrons are taken to be at rest.
     """
 
     total: NDArray[np.float64]
@@ -55,6 +60,7 @@ class ElectronTables(NamedTuple):
     quantiles: NDArray[np.float32]
     binding_ev: NDArray[np.float64]
     excitation_ev: NDArray[np.float64]
+    rest_ev: float
 
 
 @njit(cache=True, error_model="numpy")
@@ -92,6 +98,7 @@ def build_electron_tables(integrals: RecoilIntegrals) -> ElectronTables:
         quantiles,
         BINDING_EV,
         EXCITATION_EV,
+        MINIMUM_ENERGY_EV,
     )
 
 

@@ -23,11 +23,13 @@ from isodose.track.events import EXCITATION, IONISATION, RESIDUAL, emit, full, p
 from isodose.track.ion_tables import MINIMUM_ENERGY_MEV_U
 from isodose.track.k_shell import AUGER_EV
 from isodose.track.liquid_water import BINDING_EV, ELECTRON_REST_EV
+from isodose.track.transfer_controls import CONTROLS
 
-X, Y, Z, UX, UY, UZ, ENERGY_EV, ELECTRONS, PATH_LEFT_NM = range(9)
-"""Columns of an ion's state: place (nm), direction, energy (eV), electrons carried, path to go (nm)."""
+X, Y, Z, UX, UY, UZ, ENERGY_EV, ELECTRONS, PATH_LEFT_NM, FIRST_CONTROL = range(10)
+"""Columns of an ion's state: place (nm), direction, energy (eV), electrons carried, path to go (nm), and the
+first of the control variates that it gathers (:mod:`isodose.track.transfer_controls`)."""
 
-ION_COLUMNS = 9
+ION_COLUMNS = FIRST_CONTROL + CONTROLS
 
 _SHELLS = BINDING_EV.size
 _KEEPING = LOSS_EV.size
@@ -95,6 +97,9 @@ def _fly_and_interact(ion, slowing, tables, stack, stream, sink):  # type: ignor
     below_rate = (1.0 - above) * tables.cumulative[state, node, -1]
     rate = below_rate + above * tables.cumulative[state, node + 1, -1]
     distance = min(exponential(stream) / rate, ion[PATH_LEFT_NM])
+    for c in range(CONTROLS):
+        low, high = tables.control_rates[state, node, c], tables.control_rates[state, node + 1, c]
+        ion[FIRST_CONTROL + c] -= distance * (low + above * (high - low))
     ion[X] += distance * ion[UX]
     ion[Y] += distance * ion[UY]
     ion[Z] += distance * ion[UZ]
@@ -123,6 +128,8 @@ def _ionise(ion, tables, state, node, shell, stack, stream, sink):  # type: igno
     chosen = uniform(stream)
     i = min(max(np.searchsorted(spectrum, chosen) - 1, 0), spectrum.size - 2)
     low, high = tables.transfer_ev[i], tables.transfer_ev[i + 1]
+    for c in range(CONTROLS):
+        ion[FIRST_CONTROL + c] += tables.control_weights[i, c]
     t = (chosen - spectrum[i]) / (spectrum[i + 1] - spectrum[i])
     transfer = low * high / (high - t * (high - low)) if low >= _POWER_LAW_EV else low + t * (high - low)
     transfer = min(transfer, ion[ENERGY_EV])

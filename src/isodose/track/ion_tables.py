@@ -13,6 +13,7 @@ from isodose.physics.species import species
 from isodose.track.charge_exchange import equilibrium
 from isodose.track.dielectric import transfer_grid
 from isodose.track.ion_spectra import ion_spectra
+from isodose.track.transfer_controls import control_weights
 
 ION_NAMES = (
     *("p", "d", "t", "He3", "He4", "Li6", "Li7", "Be7", "Be9", "B10", "B11"),
@@ -47,6 +48,10 @@ class IonTables(NamedTuple):
         ``[energies]`` stopping power.
     start_share
         ``[energies, states]`` cumulative share of the charge states in equilibrium.
+    control_weights
+        ``[bins, controls]`` weight of a transfer in each control variate (:mod:`transfer_controls`).
+    control_rates
+        ``[states, energies, controls]`` their mean sum per nm of path.
     nucleons, rest_ev
         Mass number and rest energy of the ion.
     """
@@ -57,6 +62,8 @@ class IonTables(NamedTuple):
     transfer_ev: NDArray[np.float64]
     stopping_ev_nm: NDArray[np.float64]
     start_share: NDArray[np.float64]
+    control_weights: NDArray[np.float64]
+    control_rates: NDArray[np.float64]
     nucleons: int
     rest_ev: float
 
@@ -83,6 +90,7 @@ def ion_tables(name: str) -> IonTables:
     rates = np.concatenate([ionisation.sum(axis=-1), excitation, exchange], axis=-1)
     spectra = np.zeros((*ionisation.shape[:-1], ionisation.shape[-1] + 1))
     np.cumsum(ionisation, axis=-1, out=spectra[..., 1:])
+    weights = control_weights(transfer_grid())
     total = np.maximum(spectra[..., -1:], np.finfo(np.float64).tiny)
     return IonTables(
         log_energy=np.log(energies * 1e6),
@@ -91,6 +99,24 @@ def ion_tables(name: str) -> IonTables:
         transfer_ev=transfer_grid(),
         stopping_ev_nm=np.array([s.stopping_ev_nm for s in every]),
         start_share=np.cumsum([equilibrium(s.exchange) for s in every], axis=-1),
+        control_weights=weights,
+        control_rates=ionisation.sum(axis=-2) @ weights,
         nucleons=ion.nucleons,
         rest_ev=ion.mass_mev * 1e6,
     )
+
+
+def mean_control_rates(name: str, energy_mev_u: float) -> NDArray[np.float64]:
+    """Mean sum of each control's weights per nm of path ``[controls]``, in charge equilibrium.
+
+    Parameters
+    ----------
+    name
+        Ion, one of :data:`ION_NAMES`.
+    energy_mev_u
+        Its energy, MeV/u; the nearest energy of the tables is taken.
+    """
+    tables = ion_tables(name)
+    node = int(np.argmin(np.abs(tables.log_energy - np.log(energy_mev_u * 1e6))))
+    shares = np.diff(tables.start_share[node], prepend=0.0)
+    return np.asarray(shares @ tables.control_rates[:, node])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from isodose.errors import InputError
 from isodose.physics.random import start
 from isodose.track.cluster_sizes import ClusterSizes
-from isodose.track.electron_tables import electron_tables
+from isodose.track.electron_tables import IONISING_EV, electron_tables
 from isodose.track.events import IONISATION, Sink, clear, new_sink, new_stack
-from isodose.track.ion import ION_COLUMNS, Z, follow_ion, start_ion
+from isodose.track.ion import FIRST_CONTROL, ION_COLUMNS, Z, follow_ion, start_ion
 from isodose.track.ion_tables import MAXIMUM_ENERGY_MEV_U, MINIMUM_ENERGY_MEV_U, ion_tables
 from isodose.track.shell_targets import close_track, count_in_shells, new_shell_counts
+from isodose.track.transfer_controls import CONTROLS
 
 CLUSTER_SIZES = 512
 """Cluster sizes that are told apart; the largest seen, of oxygen in the Bragg peak, is near 200."""
@@ -63,17 +65,36 @@ class Segment:
             raise InputError("path_nm", self.path_nm, "a positive length, finite unless the ion slows down")
 
 
-def shell_clusters(
+class ShellBatches(NamedTuple):
+    """What batches of tracks leave in cylindrical shell targets.
+
+    Attributes
+    ----------
+    targets
+        ``[batches, sizes]`` targets by cluster size, the mean of all placements, summed over the tracks.
+    path_nm
+        ``[batches]`` path of the ions, nm.
+    controls
+        ``[batches, controls]`` sums of the control variates (:mod:`isodose.track.transfer_controls`).
+    """
+
+    targets: NDArray[np.float64]
+    path_nm: NDArray[np.float64]
+    controls: NDArray[np.float64]
+
+
+def shell_batches(
     segment: Segment,
     batch_tracks: int,
-    batches: int = 64,
+    batches: int,
     *,
     seed: int = 1,
     first_track: int = 0,
     threads: int = 1,
     slab_nm: tuple[float, float] = SLAB_NM,
-) -> ClusterSizes:
-    """Cluster sizes in cylindrical shell targets of a number of tracks.
+    placements: int = 1,
+) -> ShellBatches:
+    """Follow batches of tracks and count their hits in cylindrical shell targets.
 
     Parameters
     ----------
@@ -90,32 +111,69 @@ def shell_clusters(
         Threads that share the batches.
     slab_nm
         Heights between which ionisations are scored.
+    placements
+        Placements of the targets over which the counts of a track are averaged.
 
     Raises
     ------
     InputError
         If a number is not positive, or the ion has no tables.
     """
-    for name, value in (("batch_tracks", batch_tracks), ("batches", batches), ("threads", threads)):
+    numbers = {"batch_tracks": batch_tracks, "batches": batches, "threads": threads}
+    for name, value in numbers.items():
         if value < 1:
             raise InputError(name, value, "a positive number")
-    tables, electrons = ion_tables(segment.ion), electron_tables()
-    targets, path = np.zeros((batches, CLUSTER_SIZES)), np.zeros(batches)
+    tables = ion_tables(segment.ion), electron_tables()._replace(rest_ev=IONISING_EV)
+    setting = np.array([segment.energy_mev_u * 1e6, segment.path_nm, *slab_nm])
+    result = ShellBatches(
+        np.zeros((batches, CLUSTER_SIZES)), np.zeros(batches), np.zeros((batches, CONTROLS))
+    )
 
-    def follow(batch: int) -> None:
-        path[batch] = _follow_batch(
-            np.array([segment.energy_mev_u * 1e6, segment.path_nm, *slab_nm]),
-            segment.slowing,
-            np.array([seed, first_track + batch * batch_tracks, batch_tracks], dtype=np.int64),
-            (tables, electrons),
-            (np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()),
-            new_shell_counts(),
-            targets[batch],
-        )
+    def follow(part: int) -> None:
+        work = np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()
+        counts = new_shell_counts(placements=placements)
+        for batch in range(part, batches, threads):
+            which = np.array([seed, first_track + batch * batch_tracks, batch_tracks], dtype=np.int64)
+            result.path_nm[batch] = _follow_batch(
+                setting,
+                segment.slowing,
+                which,
+                tables,
+                work,
+                counts,
+                result.targets[batch],
+                result.controls[batch],
+            )
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(follow, range(batches)))
-    return ClusterSizes(targets, path)
+        list(pool.map(follow, range(threads)))
+    return result
+
+
+def shell_clusters(
+    segment: Segment,
+    batch_tracks: int,
+    batches: int = 64,
+    *,
+    seed: int = 1,
+    first_track: int = 0,
+    threads: int = 1,
+    slab_nm: tuple[float, float] = SLAB_NM,
+) -> ClusterSizes:
+    """Cluster sizes in cylindrical shell targets of a number of tracks, in one placement of the targets.
+
+    Parameters and errors are those of :func:`shell_batches`.
+    """
+    found = shell_batches(
+        segment,
+        batch_tracks,
+        batches,
+        seed=seed,
+        first_track=first_track,
+        threads=threads,
+        slab_nm=slab_nm,
+    )
+    return ClusterSizes(found.targets, found.path_nm)
 
 
 def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
@@ -151,7 +209,7 @@ def ionisation_points(segment: Segment, *, seed: int = 1, track: int = 0) -> NDA
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _follow_batch(setting, slowing, which, tables, work, counts, sizes):  # type: ignore[no-untyped-def]
+def _follow_batch(setting, slowing, which, tables, work, counts, sizes, controls):  # type: ignore[no-untyped-def]
     """Follow the tracks of a batch; return the path of their ions, nm."""
     energy_ev_u, path_nm, z_from_nm, z_to_nm = setting
     ion, stack, stream, sink = work
@@ -166,5 +224,6 @@ def _follow_batch(setting, slowing, which, tables, work, counts, sizes):  # type
             count_in_shells(sink, counts, z_from_nm, z_to_nm)
             clear(sink)
         flown += ion[Z]
+        controls += ion[FIRST_CONTROL:]
         close_track(counts, sizes)
     return flown
