@@ -1,4 +1,4 @@
-"""The nanodosimetric database: entries, resuming, files, interpolation."""
+"""The nanodosimetric database: entries, refining, resuming, files, interpolation."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 
 from isodose.errors import InputError
-from isodose.track import database_file
+from isodose.track import database_file, sums_file
 from isodose.track.database import ClusterDatabase, load_database
-from isodose.track.database_build import all_entries, build_database
+from isodose.track.database_build import all_entries, build_database, database_of_folder, stages
 from isodose.track.database_entry import (
     DATABASE_IONS,
     PAPER_ENERGIES_MEV,
-    QUANTITIES,
     Entry,
-    Statistics,
-    compute_entry,
+    compute_sums,
     database_energies,
 )
+from isodose.track.entry_sums import QUANTITIES
 
-QUICK = Statistics(uncertainty=0.2, pilot_tracks=4, largest_tracks=16, batches=4)
-WANTED = [("p", 1.0), ("p", 2.0), ("He4", 5.0)]
+QUICK = 0.08
+WANTED = [("p", 1.0), ("p", 30.0), ("He4", 50.0)]
 
 
-def stop(*_):
-    raise KeyboardInterrupt
+def stop_when_one_is_done(_stage, done, _total):
+    if done:
+        raise KeyboardInterrupt
 
 
 def made_up(energies, power=-1.0):
@@ -45,47 +45,66 @@ def test_energies_are_those_of_the_paper():
 
 @pytest.mark.physics
 def test_an_entry_is_consistent():
-    entry = compute_entry("He4", 2.0, QUICK)
-    frequencies = dict(zip(QUANTITIES, entry.values, strict=True))
+    values, uncertainties = compute_sums("He4", 2.0, 0.2).estimates()
+    frequencies = dict(zip(QUANTITIES, values, strict=True))
     assert all(frequencies[f"F{k}"] > frequencies[f"F{k + 1}"] for k in range(1, 10))
     assert frequencies["M1"] > sum(frequencies[f"F{k}"] for k in range(1, 11)) * 0.999
     # M1 is the number of ionisations: 62 keV/um at 22 eV each
     assert frequencies["M1"] == pytest.approx(62.4 / 22.0, rel=0.1)
-    assert np.all(entry.uncertainties > 0.0)
+    assert np.all(uncertainties > 0.0)
 
 
-def test_statistics_end_an_entry():
-    loose, tight = (compute_entry("p", 0.5, Statistics(u, 8, 400, 8)) for u in (0.3, 0.02))
-    assert loose.tracks == 8
-    assert tight.tracks > 8
-    assert tight.uncertainties[3] <= 0.03 * tight.values[3] or tight.tracks >= 400
+def test_more_tracks_go_on_from_those_that_are_known():
+    rough = compute_sums("p", 30.0, 0.08)
+    fine = compute_sums("p", 30.0, 0.02, known=rough)
+    assert rough.relative_uncertainty("F4") <= 0.08
+    assert fine.relative_uncertainty("F4") <= 0.02
+    assert fine.tracks > rough.tracks >= 16
+    assert compute_sums("p", 30.0, 0.08, known=fine) is fine
+    difference = rough.estimates()[0][3] - fine.estimates()[0][3]
+    assert abs(difference) < 4.0 * rough.estimates()[1][3]
+    with pytest.raises(InputError, match="uncertainty"):
+        compute_sums("p", 30.0, 0.0)
+
+
+def test_stages_halve_the_uncertainty():
+    assert stages(0.01) == pytest.approx([0.08, 0.04, 0.02, 0.01])
+    assert stages(0.1) == [0.08]
+    with pytest.raises(InputError, match="uncertainty"):
+        stages(1.0)
 
 
 def test_interrupted_build_goes_on_to_the_same_result(tmp_path):
     with ThreadPoolExecutor(1) as pool:
-        whole = build_database(tmp_path / "whole", WANTED, pool, QUICK)
+        whole = build_database(tmp_path / "whole", WANTED, pool, 0.5 * QUICK)
     with ThreadPoolExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
-        build_database(tmp_path / "cut", WANTED, pool, QUICK, progress=stop)
-    left = sorted(path.name for path in (tmp_path / "cut").iterdir())
-    assert 1 <= len(left) < 3
+        build_database(tmp_path / "cut", WANTED, pool, QUICK, progress=stop_when_one_is_done)
+    assert 1 <= len(list((tmp_path / "cut").iterdir())) < 3
+    assert len(database_of_folder(tmp_path / "cut", WANTED).entries) < 3
     told = []
     with ThreadPoolExecutor(2) as pool:
         resumed = build_database(
-            tmp_path / "cut", WANTED, pool, QUICK, progress=lambda done, of: told.append((done, of))
+            tmp_path / "cut", WANTED, pool, 0.5 * QUICK, progress=lambda *report: told.append(report)
         )
-    assert told[-1] == (3, 3)
+    assert told[-1] == (0.5 * QUICK, 3, 3)
     for a, b in zip(whole.entries, resumed.entries, strict=True):
         assert (a.ion, a.energy_mev_u, a.tracks) == (b.ion, b.energy_mev_u, b.tracks)
         assert np.array_equal(a.values, b.values)
 
 
-def test_another_seed_or_statistics_is_refused(tmp_path):
+def test_entries_of_another_seed_or_physics_are_refused(tmp_path, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         build_database(tmp_path, WANTED[:1], pool, QUICK)
         with pytest.raises(InputError, match=r"p_1\.npz: seed: found 1, expected 2, or another folder"):
             build_database(tmp_path, WANTED[:1], pool, QUICK, seed=2)
-        with pytest.raises(InputError, match="statistics"):
-            build_database(tmp_path, WANTED[:1], pool, Statistics(0.1, 4, 16, 4))
+        monkeypatch.setattr(sums_file, "PHYSICS_VERSION", 999)
+        with pytest.raises(InputError, match=r"physics: found \d+, expected 999, or another folder"):
+            build_database(tmp_path, WANTED[:1], pool, QUICK)
+    (tmp_path / "p_1.npz").write_bytes(b"cut off")
+    with ThreadPoolExecutor(1) as pool, pytest.raises(InputError, match=r"p_1\.npz"):
+        build_database(tmp_path, WANTED[:1], pool, QUICK)
+    with pytest.raises(InputError, match="no entry"):
+        database_of_folder(tmp_path / "empty", WANTED)
 
 
 def test_files_keep_everything(tmp_path):
@@ -132,10 +151,3 @@ def test_interpolation_has_bounds():
         database.per_nm("Fe56", "F2", 1.0)
     with pytest.raises(InputError, match="F11"):
         database.per_nm("p", "F11", 1.0)
-
-
-def test_bad_statistics_are_refused():
-    with pytest.raises(InputError, match="uncertainty"):
-        Statistics(uncertainty=0.0)
-    with pytest.raises(InputError, match="ascending"):
-        Statistics(pilot_tracks=10, largest_tracks=5)

@@ -110,6 +110,22 @@ def test_larger_clusters_are_in_the_last_class():
     assert sizes_of(np.zeros((9, 3)), length=5)[4] == 1.0
 
 
+def test_placements_are_turned_and_shifted_and_averaged():
+    rng = np.random.default_rng(4)
+    points = rng.normal(0.0, 6.0, (300, 3))
+    counts, sizes = new_shell_counts(300, placements=4), np.zeros(64)
+    count_in_shells(sink_of(points), counts, -np.inf, np.inf)
+    close_track(counts, sizes)
+    single = np.zeros((4, 64))
+    for p in range(4):
+        a = 2.0 * np.pi * p * 0.6180339887498949
+        x, y = points[:, 0], points[:, 1]
+        turned = np.stack([x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)], axis=1)
+        single[p] = sizes_of(np.column_stack([turned, points[:, 2] + p * HEIGHT_NM / 4.0]))
+    assert sizes == pytest.approx(single.mean(axis=0))
+    assert sizes @ np.arange(64) == pytest.approx(300.0)
+
+
 def test_overfull_counts_are_refused():
     counts = new_shell_counts(4)
     points = np.zeros((100, 3))

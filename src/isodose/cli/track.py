@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isodose.cli.options import INTERRUPTED, Seed
+from isodose.cli.options import INTERRUPTED, Out, Seed, result_folder
+from isodose.errors import InputError
+
+if TYPE_CHECKING:
+    from isodose.report.figures import Picture
 
 ENTRIES, RAW_FILE, DATABASE_FILE = "entries", "raw.npz", "database.npz"
+EVENTS_FILE = "tracks.npz"
 
 track_app = typer.Typer(
     help="Track structure in liquid water, and the nanodosimetric database.",
@@ -22,6 +25,75 @@ track_app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@track_app.command(
+    epilog=(
+        "Examples:\n\n`isodose track run --ion C12 --energy 10`\n\n"
+        "`isodose track run --ion p --energy 0.3 --path 500 --tracks 5000 --out protons`\n\n"
+        "`isodose track run --electron 1000`"
+    )
+)
+def run(
+    ion: Annotated[str | None, typer.Option(help="Ion: p, d, t, He4, C12 and others.")] = None,
+    energy: Annotated[float | None, typer.Option(help="Its energy, MeV/u.")] = None,
+    electron: Annotated[
+        float | None, typer.Option(metavar="EV", help="Electrons of this energy, eV.")
+    ] = None,
+    path: Annotated[float, typer.Option(help="Path of the ion, nm; inf follows it to rest.")] = 1000.0,
+    tracks: Annotated[int, typer.Option(help="Tracks.")] = 1000,
+    keep: Annotated[int, typer.Option(help="Tracks of which all interactions are written.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    seed: Seed = 1,
+    out: Out = None,
+) -> None:
+    """Follow tracks of an ion or of electrons: yields, cluster sizes, and a few tracks with all positions."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from isodose.report.figures import Picture
+    from isodose.report.run_folder import opened, write_record
+    from isodose.report.track_figures import cluster_size_figure, track_figure
+    from isodose.track.ion_tracks import Segment
+    from isodose.track.track_run import run_electrons, run_ions, write_events
+
+    begun = datetime.now(UTC)
+    folder = result_folder(out, "track")
+    with opened(folder):
+        if electron is not None and ion is None and energy is None:
+            done = run_electrons(electron, tracks, keep, seed=seed, threads=threads)
+        elif electron is None and ion is not None and energy is not None:
+            done = run_ions(Segment(ion, energy, path), tracks, keep, seed=seed, threads=threads)
+        else:
+            given = {"--ion": ion, "--energy": energy, "--electron": electron}
+            found = ", ".join(name for name, value in given.items() if value is not None) or "none of them"
+            raise InputError(
+                "--ion, --energy, --electron", found, "an ion and its energy, or --electron alone"
+            )
+        write_events(folder / EVENTS_FILE, done.events)
+        pictures = [
+            Picture("track", track_figure(done), "Track", "The first track."),
+            Picture("cluster_sizes", cluster_size_figure(done), "Cluster sizes", "Of all tracks."),
+        ]
+        files = [EVENTS_FILE, *_draw(folder, pictures)]
+        inputs = {"ion": ion, "energy_mev_u": energy, "electron_ev": electron}
+        options = {"path_nm": path, "tracks": tracks, "seed": seed}
+        write_record(folder, "track run", inputs, options, begun, files, done.provenance)
+    table = Table(title=done.title)
+    for column in ("quantity", "value", "uncertainty"):
+        table.add_column(column, justify="left" if column == "quantity" else "right")
+    for name, (value, error) in done.yields.items():
+        table.add_row(name, f"{value:.5g}", f"{error:.2g}")
+    Console().print(table)
+    typer.echo(f"Results: {folder}")
+
+
+def _draw(folder: Path, pictures: Sequence[Picture]) -> list[str]:
+    """Write pictures to a folder; return their names."""
+    names = [f"{picture.key}.png" for picture in pictures]
+    for name, picture in zip(names, pictures, strict=True):
+        picture.figure.savefig(folder / name, dpi=150)
+    return names
 
 
 @track_app.command(
@@ -47,6 +119,7 @@ def database(
     """Build the database of cluster frequencies of all ions, or refine one that is there."""
     from rich.console import Console
 
+    from isodose.report.database_figures import database_pictures
     from isodose.report.progress_line import progress_line
     from isodose.report.run_folder import write_record
     from isodose.track.database_build import all_entries, build_database, stages
@@ -54,7 +127,7 @@ def database(
     from isodose.track.executors import dask_cluster, threads
 
     begun = datetime.now(UTC)
-    command = {"command": shlex.join(["isodose", *sys.argv[1:]])}
+    command = {"command": f"isodose track database --uncertainty {uncertainty:g} --seed {seed}"}
     console = Console(highlight=False, soft_wrap=True)
     try:
         with dask_cluster(dask) if dask else threads(workers) as executor:
@@ -78,7 +151,8 @@ def database(
         typer.echo(f"isodose: interrupted; the same command goes on from {out}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     options = {"uncertainty": uncertainty, "workers": workers, "dask": dask, "seed": seed}
-    write_record(out, "track database", {}, options, begun, [DATABASE_FILE, RAW_FILE], smooth.provenance)
+    files = [DATABASE_FILE, RAW_FILE, *_draw(out, database_pictures(smooth, raw))]
+    write_record(out, "track database", {}, options, begun, files, smooth.provenance)
 
 
 def _stage_progress(line: Callable[..., None]) -> Callable[[float, int, int], None]:

@@ -17,6 +17,9 @@ from isodose.track.database_entry import Entry
 from isodose.track.database_file import read_entries, write_entries
 from isodose.track.entry_sums import QUANTITIES
 
+SHIPPED_FILE = Path(str(files("isodose.track") / "data" / "cluster_database.npz"))
+"""The database that comes with isodose."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterDatabase:
@@ -130,3 +133,15 @@ def load_database(path: Path) -> ClusterDatabase:
         If the file is no database, or was built by another format or physics.
     """
     return ClusterDatabase(*read_entries(path))
+
+
+@cache
+def cluster_database() -> ClusterDatabase:
+    """The database that comes with isodose, made by ``isodose track database`` and smoothed over energy.
+
+    Raises
+    ------
+    InputError
+        If it was built by another format or physics.
+    """
+    return load_database(SHIPPED_FILE)

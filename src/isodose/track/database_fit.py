@@ -62,7 +62,8 @@ def smooth_database(database: ClusterDatabase) -> ClusterDatabase:
     """Smoothed database; its provenance tells so, and the residuals of the fit.
 
     The provenance gains ``smoothed``: by ion and quantity the root mean square of the residuals in units of
-    the statistical uncertainties (about one if the fit follows the data) and the largest relative one.
+    the statistical uncertainties (about one if the fit follows the data) and the largest relative one. Where
+    the first is above one, the uncertainties of the fit are raised by it (Birge's ratio).
     """
     entries, residuals = [], {}
     for ion in database.ions:
@@ -73,10 +74,12 @@ def smooth_database(database: ClusterDatabase) -> ClusterDatabase:
             quantity: _residuals(*table, fit[0])
             for quantity, table, fit in zip(QUANTITIES, tables, fits, strict=True)
         }
+        of = dict(zip(QUANTITIES, fits, strict=True))
         raw = sorted((e for e in database.entries if e.ion == ion), key=lambda e: e.energy_mev_u)
         for i, entry in enumerate(raw):
             values = np.array([fit[0][i] for fit in fits])
-            entries.append(replace(entry, values=values, uncertainties=np.array([fit[1][i] for fit in fits])))
+            errors = np.array([fit[1][i] * max(1.0, residuals[ion][q]["rms_sigma"]) for q, fit in of.items()])
+            entries.append(replace(entry, values=values, uncertainties=errors))
     return ClusterDatabase(tuple(entries), {**database.provenance, "smoothed": residuals})
 
 
