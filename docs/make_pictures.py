@@ -27,8 +27,13 @@ from isodose.plan.beam_frame import beam_axes
 from isodose.plan.plan import Beam, Layer, Plan, Spots
 from isodose.report.arc_figures import energy_figure
 from isodose.report.colours import BEAM_COLOURS
+from isodose.report.database_figures import quantity_figure, residual_figure
 from isodose.report.focus import point_of_interest_mm
 from isodose.report.rbe_models import rbe_models_figure
+from isodose.report.track_figures import track_figure
+from isodose.track.database import RAW_FILE, cluster_database, load_database
+from isodose.track.ion_tracks import Segment
+from isodose.track.track_run import run_ions
 
 OPTIMISED = ("PTV", "Brainstem", "SpinalCord", "Parotid_L", "Parotid_R")
 KEPT = ("dose", "dvh", "profiles")
@@ -53,6 +58,16 @@ def main() -> None:
     cluster_dose()
     optimised_plan()
     proton_arc()
+    track_structure()
+
+
+def track_structure() -> None:
+    """A carbon ion in water, F4 of all ions, and what the smooth fit of the database left."""
+    run = run_ions(Segment("C12", 10.0), 16, 1)
+    track_figure(run).savefig(PICTURES / "track.png", dpi=120)
+    smooth, raw = cluster_database(), load_database(RAW_FILE)
+    quantity_figure(smooth, raw, "F4").savefig(PICTURES / "cluster_f4.png", dpi=120)
+    residual_figure(smooth, raw).savefig(PICTURES / "cluster_residuals.png", dpi=120)
 
 
 def carbon_in_water() -> None:

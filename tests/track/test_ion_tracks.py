@@ -1,5 +1,7 @@
 """Tracks of ions: energy balance, ranges, clusters."""
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -105,11 +107,21 @@ def test_tracks_are_those_of_the_seed_on_any_number_of_threads():
 
 
 def test_all_ionisations_are_in_some_target():
+    """Also where electrons that can no longer ionise are not followed."""
     segment = Segment("He4", 2.0, path_nm=200.0)
-    sizes = shell_clusters(segment, 1, 2, seed=7, slab_nm=(-1e5, 1e5))
-    for batch in range(2):
-        points = ionisation_points(segment, seed=7, track=batch)
-        assert np.arange(512) @ sizes.targets[batch] == len(points)
+    sizes = shell_clusters(segment, 1, 60, seed=7, slab_nm=(-1e5, 1e5))
+    counted = sizes.targets @ np.arange(512)
+    whole = [len(ionisation_points(segment, seed=8, track=track)) for track in range(60)]
+    error = np.hypot(counted.std(), np.std(whole)) / np.sqrt(60.0)
+    assert counted.mean() == pytest.approx(np.mean(whole), abs=4.0 * error)
+    assert error < 0.03 * counted.mean()
+
+
+@pytest.mark.physics
+def test_the_fastest_electrons_leave_room_on_the_stack():
+    """An Auger electron waits for each K vacancy of a fast electron: more than 128 of them in this track."""
+    sizes = shell_clusters(Segment("N14", 430.0), 1, 2, seed=zlib.crc32(b"1 N14 430"), first_track=607)
+    assert sizes.targets.sum() > 0.0
 
 
 def test_paths_are_those_flown():

@@ -17,8 +17,13 @@ from isodose.track.database_entry import Entry
 from isodose.track.database_file import read_entries, write_entries
 from isodose.track.entry_sums import QUANTITIES
 
-SHIPPED_FILE = Path(str(files("isodose.track") / "data" / "cluster_database.npz"))
+_DATA = Path(str(files("isodose.track") / "data"))
+
+SHIPPED_FILE = _DATA / "cluster_database.npz"
 """The database that comes with isodose."""
+
+RAW_FILE = _DATA / "cluster_database_raw.npz"
+"""The same before smoothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
