@@ -109,10 +109,10 @@ def test_tracks_are_those_of_the_seed_on_any_number_of_threads():
 def test_all_ionisations_are_in_some_target():
     """Also where electrons that can no longer ionise are not followed."""
     segment = Segment("He4", 2.0, path_nm=200.0)
-    sizes = shell_clusters(segment, 1, 60, seed=7, slab_nm=(-1e5, 1e5))
+    sizes = shell_clusters(segment, 1, 200, seed=7, slab_nm=(-1e5, 1e5))
     counted = sizes.targets @ np.arange(512)
-    whole = [len(ionisation_points(segment, seed=8, track=track)) for track in range(60)]
-    error = np.hypot(counted.std(), np.std(whole)) / np.sqrt(60.0)
+    whole = [len(ionisation_points(segment, seed=8, track=track)) for track in range(200)]
+    error = np.hypot(counted.std(), np.std(whole)) / np.sqrt(200.0)
     assert counted.mean() == pytest.approx(np.mean(whole), abs=4.0 * error)
     assert error < 0.03 * counted.mean()
 

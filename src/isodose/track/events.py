@@ -37,8 +37,8 @@ MARGIN = 16
 """Rows that stay free when a sink is called full, so that one interaction always fits."""
 
 STACK_DEPTH = 2560
-"""Electrons that can wait: of the fastest electron, 1.2 MeV, 21 halvings, and an Auger electron for each vacancy
-of a K shell that it makes, of which there are no more than 2,230, at 540 eV each."""
+"""Electrons that can wait: of the fastest electron, 1.2 MeV, 21 halvings, and an Auger electron for each
+vacancy of a K shell that it makes, of which there are no more than 2,230, at 540 eV each."""
 
 
 class Sink(NamedTuple):

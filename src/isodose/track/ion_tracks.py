@@ -184,8 +184,8 @@ def ion_track(segment: Segment, *, seed: int = 1, track: int = 0) -> Sink:
     segment
         The ion's path.
     seed, track
-        The same numbers give the same track. (Not that of :func:`shell_clusters`, which leaves electrons alone
-        that can no longer ionise.)
+        The same numbers give the same track; not that of :func:`shell_clusters`, which drops electrons that
+        can no longer ionise.
     """
     tables, electrons = ion_tables(segment.ion), electron_tables()
     ion, stack, stream, sink = np.empty(ION_COLUMNS), new_stack(), np.zeros(1, np.uint64), new_sink()
