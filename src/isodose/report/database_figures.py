@@ -19,6 +19,7 @@ from isodose.track.entry_sums import QUANTITIES
 
 _KEV_UM_PER_MEV_CM2_G = 0.1  # in water of 1 g/cm3
 _BAND = 0.25  # opacity
+_DECADES = 1e-6  # of the largest value, that are drawn
 
 
 def database_pictures(database: ClusterDatabase, raw: ClusterDatabase) -> list[Picture]:
@@ -99,5 +100,6 @@ def _let_kev_um(ion: str, energy_mev_u: NDArray[np.float64]) -> NDArray[np.float
 
 
 def _logarithmic(axis: Axes, database: ClusterDatabase, quantity: str) -> None:
-    largest = max(float(database.table(ion, quantity)[0].max()) for ion in database.ions)
-    axis.set(xscale="log", yscale="log", ylim=(1e3 * largest * 1e-6, 2e3 * largest))
+    values = np.concatenate([database.table(ion, quantity)[0] for ion in database.ions])
+    lowest = max(float(values[values > 0.0].min()), _DECADES * float(values.max()))
+    axis.set(xscale="log", yscale="log", ylim=(0.5e3 * lowest, 2e3 * values.max()))
