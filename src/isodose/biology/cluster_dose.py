@@ -190,7 +190,7 @@ def _in_media(
 
 def _only(dose: Dose, wanted: Sequence[Quantity], database: ClusterDatabase) -> Dose:
     """What was asked for, and a note on the database."""
-    made = {key: database.provenance.get(key) for key in ("version", "seed", "statistics")}
+    made = {key: database.provenance.get(key) for key in ("version", "seed", "command", "tracks")}
     return replace(
         dose,
         values={q: v for q, v in dose.values.items() if q in wanted},

@@ -117,18 +117,6 @@ class ClusterDatabase:
         return entries
 
 
-@cache
-def cluster_database() -> ClusterDatabase:
-    """The database that comes with the package, read once.
-
-    Raises
-    ------
-    InputError
-        If the package has none, or one of another physics.
-    """
-    return load_database(Path(str(files("isodose.track") / "data" / "clusters.npz")))
-
-
 def load_database(path: Path) -> ClusterDatabase:
     """Read a database.
 
