@@ -82,6 +82,53 @@ def test_the_second_arc_turns_back(ball):
     assert angles == [-60, -30, 0, 30, 60, 60, 30, 0, -30, -60]
 
 
+def test_layers_are_those_of_a_measured_switch_table(ball, tmp_path):
+    path = tmp_path / "table.csv"
+    energies = (80.0, 95.0, 110.0, 125.0, 140.0)
+    rows = [[e, *(0.0 if f == e else 3.0 if f > e else 0.02 * (e - f) for f in energies)] for e in energies]
+    text = "\n".join(",".join(f"{v:g}" for v in row) for row in [[0.0, *energies], *rows])
+    path.write_text(text)
+    made = plan_arc(ball, _config({"selector": "exact", "switching": str(path)}), threads=1)
+    assert made.counts.energies_mev_u.tolist() == list(energies)
+    steps = np.diff(made.delivered.energies_mev_u)
+    assert made.time.switching_s == pytest.approx(sum(3.0 if s > 0 else -0.02 * s for s in steps))
+    assert made.time.switching_s <= 10.0
+    assert made.frontier is None
+
+    path.write_text(text.replace("140", "600"))
+    with pytest.raises(InputError, match=r"table\.csv: energies_mev_u\[4\]"):
+        plan_arc(ball, _config({"switching": str(path)}), threads=1)
+
+
+def test_a_range_shifter_stays_in_the_beam_over_the_arc(ball):
+    given = {"selector": "exact", "range_shifter": {"material": "pmma", "thickness_mm": 20.0}}
+    made = plan_arc(ball, _config(given), threads=1)
+    without = plan_arc(ball, _config({"selector": "exact"}), threads=1)
+    for beam in made.fields.plan.beams:
+        assert (beam.range_shifter.material, beam.range_shifter.thickness_mm) == ("pmma", 20.0)
+        assert beam.range_shifter.distance_mm == 300.0
+    assert made.counts.range_mm[0] == pytest.approx(without.counts.range_mm[0] - 23.2, abs=0.5)
+    assert made.delivered.energies_mev_u.mean() > without.delivered.energies_mev_u.mean() + 8.0
+    named = plan_arc(ball, _config({"selector": "exact", "range_shifter": "RS40"}), threads=1)
+    assert {beam.range_shifter.thickness_mm for beam in named.fields.plan.beams} == {40.0}
+
+
+def test_delivery_takes_as_long_as_the_machine_needs(ball):
+    times = [
+        plan_arc(ball, _config({"selector": "exact", "delivery": delivery}), threads=1).time
+        for delivery in (
+            {},
+            {"gantry_speed_deg_s": 1.0, "spot_switch_s": 0.02},
+            {"gantry_acceleration_deg_s2": 0.5},
+        )
+    ]
+    assert times[0].gantry_s == pytest.approx(120.0 / 6.0)
+    assert times[1].gantry_s == pytest.approx(120.0)
+    assert times[2].gantry_s > times[0].gantry_s
+    assert times[1].spots_s > times[0].spots_s
+    assert times[0].switching_s == times[1].switching_s == times[2].switching_s
+
+
 def test_scenarios_count_for_the_weights(ball, monkeypatch):
     two = (NOMINAL, Scenario("x +6 mm", (6.0, 0.0, 0.0)))
     monkeypatch.setattr("isodose.optimise.field_plan.scenario_set", lambda *_: two)
@@ -109,6 +156,7 @@ def test_a_budget_below_the_least_time_is_refused_with_that_time(ball):
         ({"arc": SETTINGS["arc"] | {"switching": "linac"}}, "arc.switching"),
         ({"arc": SETTINGS["arc"] | {"spacing_deg": 500.0}}, "arc.spacing_deg"),
         ({"arc": SETTINGS["arc"] | {"organs": ["spleen"]}}, "structure"),
+        ({"arc": SETTINGS["arc"] | {"range_shifter": "RS99"}}, "arc.range_shifter"),
         ({"spots": {"proximal_margin_mm": 3.0}}, "spots.proximal_margin_mm"),
         ({"arc": None, "beams": [{"gantry_deg": 0.0}]}, "arc"),
     ],
@@ -137,6 +185,8 @@ def test_a_target_outside_the_body_is_refused(ball):
         ({"arc": {"selector": "swarm", "budget_s": 51.0}}, "arc.budget_s"),
         ({"arc": {"budget_s": None}}, "arc.budget_s"),
         ({"arc": {"arcs": 3}}, "arc.arcs"),
+        ({"arc": {"range_shifter": {"material": "pmma"}}}, "arc.range_shifter"),
+        ({"arc": {"delivery": {"gantry_speed_deg_s": 0.0}}}, "arc.delivery.gantry_speed_deg_s"),
     ],
 )
 def test_files_that_cannot_be_meant_are_refused(tmp_path, changes, field):

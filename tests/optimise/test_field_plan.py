@@ -18,6 +18,7 @@ from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.beam_frame import beam_axes
 from isodose.plan.depth_dose import range_mm
 from isodose.plan.load import load_plan
+from isodose.plan.plan import RangeShifter
 from isodose.report.run_folder import read_record
 
 SETTINGS = {
@@ -116,6 +117,21 @@ def test_robust_plans_are_better_in_the_worst_scenario(pelvis, balls):
     assert worst[0] > worst[1]
 
 
+def test_range_shifters_are_those_of_the_configuration(pelvis, balls):
+    beams = [
+        {"gantry_deg": 90.0, "range_shifter": "RS40"},
+        {"gantry_deg": 270.0, "range_shifter": {"name": "mine", "thickness_mm": 30.0, "material": "pmma"}},
+        {"gantry_deg": 0.0, "range_shifter": {"name": "RS40", "distance_mm": 100.0}},
+        {"gantry_deg": 180.0},
+    ]
+    made = plan_fields(pelvis, _config(beams=beams, solver={"iterations": 2}), threads=1)
+    shifters = [beam.range_shifter for beam in made.plan.beams]
+    assert shifters[0] == RangeShifter("RS40", 40.0, "lexan", 250.0)
+    assert shifters[1] == RangeShifter("mine", 30.0, "pmma", 300.0)
+    assert shifters[2].distance_mm == 100.0
+    assert shifters[3] is None
+
+
 def test_spots_have_the_least_weight_that_can_be_delivered(pelvis, balls):
     spots = SETTINGS["spots"] | {"minimum_mu": 0.3}
     made = plan_fields(pelvis, _config(spots=spots), threads=1)
@@ -132,6 +148,11 @@ def test_spots_have_the_least_weight_that_can_be_delivered(pelvis, balls):
         ({"scenarios": {"count": 9}}, "scenarios.count"),
         ({"objectives": [SETTINGS["objectives"][0] | {"robust": True}]}, "objectives: robust"),
         ({"machine": "nothing"}, "machine"),
+        ({"beams": [{"gantry_deg": 0.0, "range_shifter": "RS99"}]}, "beams[0].range_shifter"),
+        (
+            {"beams": [{"gantry_deg": 0.0, "range_shifter": {"thickness_mm": 9.0, "material": "wood"}}]},
+            "beams[0].range_shifter.material",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(pelvis, balls, changes, field):

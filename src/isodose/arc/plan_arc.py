@@ -12,7 +12,7 @@ from isodose.arc.arc_influence import RAYS_MM, arc_influence
 from isodose.arc.arc_plan import arc_plan, layer_columns
 from isodose.arc.control_points import Arc, arc
 from isodose.arc.coverage import CoverageDriven
-from isodose.arc.delivery_time import DeliveryTime, delivery_time
+from isodose.arc.delivery_time import DeliveryTime, GantryMotion, SpotDelivery, delivery_time
 from isodose.arc.exact_programme import ExactProgramme
 from isodose.arc.grouped_pruner import GroupedPruner
 from isodose.arc.joint_pruner import PruningStep
@@ -21,11 +21,13 @@ from isodose.arc.particle_swarm import ParticleSwarm
 from isodose.arc.selection import Selection, SelectionTask, Selector, count_cost
 from isodose.arc.shortest_path import EQUAL_S, cheapest_path
 from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
-from isodose.arc.switch_table import SWITCH_PRESETS, SwitchTable
+from isodose.arc.switch_table import SwitchTable
+from isodose.arc.switch_table_file import read_switch_table, table_file
 from isodose.arc.voxel_depths import target_depths
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
-from isodose.optimise.config import ArcEntry, PlanConfig, SpotsEntry
+from isodose.optimise.config import ArcEntry, DeliveryEntry, PlanConfig, SpotsEntry
+from isodose.optimise.config_shifter import shifter_of
 from isodose.optimise.field_plan import (
     FieldPlan,
     PlanningTask,
@@ -101,14 +103,17 @@ def plan_arc(
     """
     if config.arc is None:
         raise InputError("arc", "nothing", "where the arc begins and ends")
-    if config.arc.switching not in SWITCH_PRESETS:
-        expected = f"one of {', '.join(SWITCH_PRESETS)}"
-        raise InputError("arc.switching", repr(config.arc.switching), expected)
-    arcs, lattice = _arcs(config.arc), _lattice(config.spots)
+    measured = _measured_switching(config.arc)
+    lattice = _lattice(config.spots)
     task = planning_task(patient, config, threads)
+    arcs = _arcs(config.arc, task.machine)
+    energies = None if measured is None else _deliverable(measured, task.machine, config.arc)
     say("counting spots")
-    counts = count_spots(patient, config.target, task.machine, arcs, config.arc.organs, lattice)
-    layers = _layers_to_choose_from(counts, config.arc)
+    counts = count_spots(
+        patient, config.target, task.machine, arcs, config.arc.organs, lattice, energies_mev_u=energies
+    )
+    table = measured or SwitchTable.preset(config.arc.switching, counts.energies_mev_u)
+    layers = _layers_to_choose_from(counts, table, config.arc)
     say(f"choosing layers at {layers.delivered.size} control points ({config.arc.selector})")
     selection = _selector(task, config.arc, counts, threads, say).select(layers)
     say(f"{selection.energies.size} layers, {selection.switching_s:.1f} s of switching")
@@ -123,12 +128,25 @@ def plan_arc(
         target=patient.structure(config.target).name,
     )
     fields = weighted_plan(task, plan, threads, progress, say)
-    delivered, time = _delivery(selection, counts, fields.result.weights, task.machine)
+    delivered, time = _delivery(selection, counts, fields.result.weights, task.machine, config.arc.delivery)
     return ArcPlan(fields, selection, delivered, counts, time, frontier)
 
 
-def _arcs(entry: ArcEntry) -> list[Arc]:
-    first = arc("arc 1", entry.start_deg, entry.stop_deg, entry.spacing_deg, entry.couch_deg)
+def _measured_switching(entry: ArcEntry) -> SwitchTable | None:
+    path = table_file(entry.switching)
+    return None if path is None else read_switch_table(path)
+
+
+def _deliverable(table: SwitchTable, machine: Machine, entry: ArcEntry) -> list[float]:
+    """Energies of a measured table, which are all that the arc may use."""
+    for i, energy in enumerate(table.energies_mev_u):
+        machine.check_energy(float(energy), f"arc.switching: {entry.switching}: energies_mev_u[{i}]")
+    return [float(energy) for energy in table.energies_mev_u]
+
+
+def _arcs(entry: ArcEntry, machine: Machine) -> list[Arc]:
+    shifter = shifter_of(entry.range_shifter, machine, "arc.range_shifter")
+    first = arc("arc 1", entry.start_deg, entry.stop_deg, entry.spacing_deg, entry.couch_deg, shifter)
     return [first] if entry.arcs == 1 else [first, first.reversed("arc 2")]
 
 
@@ -145,8 +163,7 @@ def _lattice(spots: SpotsEntry) -> SpotLattice:
     return SpotLattice(**{name: value for name, value in given.items() if value is not None})
 
 
-def _layers_to_choose_from(counts: SpotCounts, entry: ArcEntry) -> SelectionTask:
-    table = SwitchTable.preset(entry.switching, counts.energies_mev_u)
+def _layers_to_choose_from(counts: SpotCounts, table: SwitchTable, entry: ArcEntry) -> SelectionTask:
     task = SelectionTask(count_cost(counts), table, entry.layers_per_point, budget_s=entry.budget_s)
     if entry.budget_s is not None:
         least = cheapest_path(task, np.inf).switching_s
@@ -228,7 +245,11 @@ def _frontier(task: SelectionTask, selector: str) -> ParetoFrontier | None:
 
 
 def _delivery(
-    selection: Selection, counts: SpotCounts, weights: NDArray[np.float64], machine: Machine
+    selection: Selection,
+    counts: SpotCounts,
+    weights: NDArray[np.float64],
+    machine: Machine,
+    speed: DeliveryEntry,
 ) -> tuple[Selection, DeliveryTime]:
     """Layers that have weight, and the time that their delivery takes."""
     task, count = selection.task, counts.energies_mev_u.size
@@ -244,4 +265,7 @@ def _delivery(
     at = task.slots[used], selection.energies[used]
     cost[at] = task.cost[at]
     delivered = replace(task, cost=cost).selection(selection.energies[used], selection.selector)
-    return delivered, delivery_time(delivered, counts.points, spots[used], (particles / per_mu)[used])
+    gantry = GantryMotion(speed.gantry_speed_deg_s, speed.gantry_acceleration_deg_s2)
+    scanning = SpotDelivery(speed.spot_switch_s, speed.s_per_mu)
+    mu = (particles / per_mu)[used]
+    return delivered, delivery_time(delivered, counts.points, spots[used], mu, gantry, scanning)

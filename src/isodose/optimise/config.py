@@ -9,18 +9,28 @@ A file holds these keys (those with a value here may be left out)::
     prescription_gy: 2.0             # per fraction; doses below are per fraction too
     target: PTV                      # spots are placed over it
     beams:
-      - {gantry_deg: 90.0, couch_deg: 0.0}
+      - gantry_deg: 90.0
+        couch_deg: 0.0
+        range_shifter: null          # one of the machine's by name, or {material: pmma, thickness_mm: 20.0,
+                                     # distance_mm: 300.0}; null: the machine's thinnest, if one is needed
     arc:                             # in place of beams
       start_deg: 0.0
       stop_deg: 360.0                # below start_deg: counter-clockwise
       spacing_deg: 5.0               # of the control points
       couch_deg: 0.0
+      range_shifter: null            # as of a beam, over the whole arc; null: none
       arcs: 1                        # or 2, the second one back
       layers_per_point: 1
       selector: joint                # joint, exact, coverage or swarm: who chooses the energy layers
       budget_s: 51.0                 # switching time; the swarm knows none, exact and coverage may have null
-      switching: cyclotron           # a preset of isodose.arc.switch_table
+      switching: cyclotron           # a preset of isodose.arc.switch_table, or a file (YAML or CSV) with a
+                                     # table of isodose.arc.switch_table_file
       organs: []                     # spots that reach them count less; for exact, swarm and the frontier
+      delivery:                      # for the time of delivery; it does not tell which layers are chosen
+        gantry_speed_deg_s: 6.0
+        gantry_acceleration_deg_s2: null  # null: speed changes at once
+        spot_switch_s: 0.002         # from one spot to the next
+        s_per_mu: 0.005
     spots:                           # null: by the size of the machine's spots
       spacing_mm: null
       layer_spacing_mm: null
@@ -53,9 +63,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from isodose.dose.quantity import CLUSTER_DOSES
 from isodose.errors import InputError
@@ -81,11 +98,45 @@ def _known_quantity(name: str) -> str:
     return name
 
 
+class ShifterEntry(Strict):
+    """A range shifter: one of the machine's by its name, or a slab of a thickness."""
+
+    name: Annotated[Text, Field(max_length=16)] | None = None
+    thickness_mm: Positive | None = None
+    material: Text | None = None
+    distance_mm: NotNegative | None = None
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if self.thickness_mm is None and self.name is None:
+            raise ValueError("the name of one of the machine's range shifters, or a slab's thickness_mm")
+        if self.thickness_mm is None and self.material is not None:
+            raise ValueError("a thickness_mm beside the material, or a name alone")
+        return self
+
+
+def _by_name(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Shifter = Annotated[ShifterEntry, BeforeValidator(_by_name)]
+
+
 class BeamEntry(Strict):
     """A field."""
 
     gantry_deg: Number
     couch_deg: Number = 0.0
+    range_shifter: Shifter | None = None
+
+
+class DeliveryEntry(Strict):
+    """How fast the gantry turns and spots follow one another."""
+
+    gantry_speed_deg_s: Positive = 6.0
+    gantry_acceleration_deg_s2: Positive | None = None
+    spot_switch_s: NotNegative = 0.002
+    s_per_mu: NotNegative = 0.005
 
 
 def _usual_budget(entry: dict[str, Any]) -> float | None:
@@ -99,12 +150,14 @@ class ArcEntry(Strict):
     stop_deg: Number = 360.0
     spacing_deg: Positive = 5.0
     couch_deg: Number = 0.0
+    range_shifter: Shifter | None = None
     arcs: Literal[1, 2] = 1
     layers_per_point: Count = 1
     selector: Literal["joint", "exact", "coverage", "swarm"] = "joint"
     budget_s: NotNegative | None = Field(default_factory=_usual_budget)
     switching: Text = "cyclotron"
     organs: tuple[Text, ...] = ()
+    delivery: DeliveryEntry = DeliveryEntry()
 
     @field_validator("budget_s")
     @classmethod

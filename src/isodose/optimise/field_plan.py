@@ -21,6 +21,7 @@ from isodose.machine.machine_file import machine as machine_named
 from isodose.optimise.cluster_quantity import cluster_quantity
 from isodose.optimise.config import PlanConfig
 from isodose.optimise.config_goals import goals_of
+from isodose.optimise.config_shifter import shifter_of
 from isodose.optimise.goal import Goal, goals_at
 from isodose.optimise.minimum_weight import least_particles, optimise_deliverable
 from isodose.optimise.problem import Problem
@@ -205,6 +206,10 @@ def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
         [beam.gantry_deg for beam in config.beams],
         config.prescription_gy,
         couch_angles=[beam.couch_deg for beam in config.beams],
+        range_shifters=[
+            shifter_of(beam.range_shifter, machine, f"beams[{i}].range_shifter")
+            for i, beam in enumerate(config.beams)
+        ],
         fractions=config.fractions,
         placement=Placement(
             spots.spacing_mm,

@@ -13,7 +13,7 @@ from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
 from isodose.plan.placement import Placement, place_beam
-from isodose.plan.plan import Beam, Plan
+from isodose.plan.plan import Beam, Plan, RangeShifter
 
 
 def simple_plan(
@@ -25,6 +25,7 @@ def simple_plan(
     prescription_gy: float = 2.0,
     *,
     couch_angles: Sequence[float] | None = None,
+    range_shifters: Sequence[RangeShifter | None] | None = None,
     isocentre_mm: tuple[float, float, float] | None = None,
     fractions: int = 1,
     placement: Placement = Placement(),  # noqa: B008  # immutable
@@ -49,6 +50,8 @@ def simple_plan(
         Physical dose in the middle of the target per fraction.
     couch_angles
         As many as gantry angles; all zero by default.
+    range_shifters
+        As many as gantry angles; by default, and for None, the machine's thinnest where one is needed.
     isocentre_mm
         Patient frame; the target's centre of mass by default.
     fractions
@@ -81,6 +84,9 @@ def simple_plan(
     couches = [0.0] * len(gantry_angles) if couch_angles is None else list(couch_angles)
     if len(couches) != len(gantry_angles):
         raise InputError("couch_angles", f"{len(couches)} angles", f"{len(gantry_angles)}, as gantry angles")
+    shifters = [None] * len(gantry_angles) if range_shifters is None else list(range_shifters)
+    if len(shifters) != len(gantry_angles):
+        raise InputError("range_shifters", f"{len(shifters)}", f"{len(gantry_angles)}, as gantry angles")
     if not (np.isfinite(prescription_gy) and prescription_gy > 0):
         raise InputError("prescription_gy", prescription_gy, "a positive dose in Gy")
     structure = patient.structure(target)
@@ -91,7 +97,7 @@ def simple_plan(
     centre = structure.centre_mm if isocentre_mm is None else isocentre_mm
     beams = tuple(
         place_beam(
-            Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, ()),
+            Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, (), shifter),
             rsp,
             structure,
             machine,
@@ -99,7 +105,7 @@ def simple_plan(
             placement,
             patient.position,
         )
-        for i, (gantry, couch) in enumerate(zip(gantry_angles, couches, strict=True))
+        for i, (gantry, couch, shifter) in enumerate(zip(gantry_angles, couches, shifters, strict=True))
     )
     return Plan(
         name=name or f"{patient.name} {ion}",
