@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
 from isodose.optimise.problem import Problem
-from isodose.optimise.solver import Result, SolverSettings, Watcher, optimise
+from isodose.optimise.solver import Result, SolverSettings, Watcher, joined, optimise
 from isodose.plan.plan import Plan
 
 _ROUNDS = 3
@@ -24,6 +25,7 @@ def optimise_deliverable(
     start: ArrayLike | None = None,
     settings: SolverSettings = SolverSettings(),  # noqa: B008  # immutable
     progress: Watcher | None = None,
+    solve: Callable[..., Result] = optimise,
 ) -> Result:
     """Spot weights that are 0 or at least a least weight, and make a problem's value small.
 
@@ -36,6 +38,8 @@ def optimise_deliverable(
         As of `isodose.optimise.solver.optimise`.
     least
         Smallest number of particles of a spot, one or one a spot, ``(spots,)``.
+    solve
+        `optimise`, or what takes its place.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def optimise_deliverable(
         As of `optimise`, or if no spot is left.
     """
     bound = np.array(np.broadcast_to(least, (problem.spots,)), dtype=np.float64)
-    found = optimise(problem, start, settings, progress)
+    found = solve(problem, start, settings, progress)
     weights, history = found.weights, found.history
     for _ in range(_ROUNDS):
         kept = weights >= _DROPPED_BELOW * bound
@@ -52,13 +56,13 @@ def optimise_deliverable(
             raise InputError("minimum spot weight", float(bound.max()), "one that at least one spot reaches")
         if found.stopped == "interrupted" or np.all(weights[kept] >= bound[kept]):
             break
-        found = optimise(problem.restricted_to(kept), weights[kept], settings, progress)
+        found = solve(problem.restricted_to(kept), weights[kept], settings, progress)
         weights = _whole(found.weights, kept)
-        history += found.history
+        history = joined(history, found.history)
     kept = (weights > 0.0) & (weights >= _DROPPED_BELOW * bound)
     part, bounds = problem.restricted_to(kept), bound[kept]
-    found = optimise(part, np.maximum(weights[kept], bounds), settings, progress, bounds)
-    return replace(found, weights=_whole(found.weights, kept), history=(*history, *found.history))
+    found = solve(part, np.maximum(weights[kept], bounds), settings, progress, bounds)
+    return replace(found, weights=_whole(found.weights, kept), history=joined(history, found.history))
 
 
 def least_particles(plan: Plan, machine: Machine, minimum_mu: float) -> NDArray[np.float64]:

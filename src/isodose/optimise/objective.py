@@ -34,6 +34,8 @@ class Objective(ABC):
 
     name: ClassVar[str]
     worse: ClassVar[Worse]
+    holds_in_all: ClassVar[bool] = False
+    """Whether robust means the worst scenario of each voxel, whatever the problem's robustness is."""
 
     @property
     @abstractmethod
@@ -50,6 +52,10 @@ class Objective(ABC):
         Only a mean over voxels to which each adds on its own may leave some out.
         """
         return None
+
+    def part(self, kept: NDArray[np.bool_ | np.int64]) -> Objective:
+        """Objective of the voxels that `idle` leaves; the same where it does not know one from another."""
+        return self
 
     def curvature(self, values: Values) -> Values:
         """Diagonal of the second derivative by the values, ``(n,)``, or something like it, at least 0.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -15,6 +15,7 @@ from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.optimise.goal import Goal, goals_at
 from isodose.optimise.grouped_matrix import grouped
+from isodose.optimise.objective import Objective
 from isodose.optimise.robustness import Robustness, smooth_maximum, worst_of
 from isodose.optimise.run_matrix import RunMatrix, row_order, run_matrix
 from isodose.optimise.voxel_quantity import VoxelQuantity
@@ -142,6 +143,23 @@ class Problem:
         part.columns = np.ascontiguousarray(self.columns[chosen])
         return part
 
+    def with_objectives(self, objectives: Mapping[int, Objective | None]) -> Problem:
+        """Same problem with other objectives of some of its goals; matrices are shared, not copied.
+
+        Parameters
+        ----------
+        objectives
+            By the number of the goal; None leaves it out.
+        """
+        part = self.restricted_to(np.arange(self.spots))
+        part._terms = []
+        for i, term in enumerate(self._terms):
+            objective = objectives.get(i, term.goal.objective)
+            if objective is not None:
+                part._terms.append(replace(term, goal=replace(term.goal, objective=objective)))
+        part.goals = tuple(term.goal for term in part._terms)
+        return part
+
     def focused(self, sums: Floats, columns: NDArray[np.int64]) -> Problem:
         """Same problem near given sums, without voxels that cost nothing there and are far from costing.
 
@@ -170,7 +188,12 @@ class Problem:
             return part
         row_of = np.cumsum(wanted) - 1
         terms = [
-            replace(term, rows=row_of[term.rows[busy]], factor=term.factor * busy.sum() / busy.size)
+            _Term(
+                replace(term.goal, objective=term.goal.objective.part(busy)),
+                row_of[term.rows[busy]],
+                term.quantity,
+                term.factor * busy.sum() / busy.size,
+            )
             for term, busy in zip(self._terms, kept, strict=True)
             if busy.any()
         ]
@@ -200,7 +223,11 @@ class Problem:
         rows = np.arange(self.voxels.size) if rows is None else rows
         matrices = [grouped(m, self.columns, spots, rows, least, self.threads) for m in self._matrices]
         first = np.unique(rows, return_index=True)[1]
-        terms = [replace(term, rows=np.unique(rows[term.rows])) for term in self._terms]
+        terms = []
+        for term in self._terms:
+            groups, one = np.unique(rows[term.rows], return_index=True)
+            goal = replace(term.goal, objective=term.goal.objective.part(one))
+            terms.append(replace(term, goal=goal, rows=groups))
         part = self._on(first, terms, matrices)
         part.columns = np.arange(matrices[0].columns)
         return part
@@ -268,7 +295,7 @@ class Problem:
         for term in self._terms:
             if not (term.goal.robust and self.scenarios > 1):
                 total += self._add(term, values, by_value)
-            elif self.robustness is Robustness.VOXEL_WISE:
+            elif self.robustness is Robustness.VOXEL_WISE or term.goal.objective.holds_in_all:
                 total += self._add_worst(term, values, by_value)
             else:
                 found = [term.goal.objective.evaluate(_take(v[term.quantity], term.rows)) for v in values]
@@ -288,6 +315,21 @@ class Problem:
                 found, _ = term.goal.objective.evaluate(_take(values[s][term.quantity], term.rows))
                 out[i, s] = term.factor * found
         return out
+
+    def values_of(self, number: int, weights: ArrayLike) -> Floats:
+        """Values that a goal looks at, float32 ``(n,)``: of a robust one the worst of the scenarios.
+
+        Parameters
+        ----------
+        number
+            Of the goal.
+        weights
+            Of the spots, ``(spots,)``.
+        """
+        term, values = self._terms[number], self._values(self.sums(weights))
+        scenarios = values if term.goal.robust else values[:1]
+        here = np.stack([_take(v[term.quantity], term.rows) for v in scenarios])
+        return worst_of(here, term.goal.objective.worse, term.goal.objective.reference)[0]
 
     def curvature(self, weights: ArrayLike | None = None) -> Doubles:
         """Diagonal of the nominal problem's second derivative by the weights, nearly: ``(spots,)``, positive.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,21 @@ class Result:
 
 
 Watcher = Callable[[Iteration], Any]
+
+
+def joined(first: tuple[Iteration, ...], then: tuple[Iteration, ...]) -> tuple[Iteration, ...]:
+    """History of two optimisations, of which the second begins where the first one ended."""
+    return (*first, *(after(first[-1], step) for step in then[1:])) if first else then
+
+
+def after(last: Iteration, step: Iteration) -> Iteration:
+    """Iteration of an optimisation that goes on from the last one of another."""
+    return replace(
+        step,
+        number=last.number + step.number,
+        seconds=last.seconds + step.seconds,
+        cpu_seconds=last.cpu_seconds + step.cpu_seconds,
+    )
 
 
 def optimise(
