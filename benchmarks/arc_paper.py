@@ -2,7 +2,7 @@
 
 FOLDER is what ``benchmarks/arc_selectors.py`` kept, that of ``--robust`` what ``benchmarks/arc_robust.py``
 kept. Tables and figures are those of Yang et al. (arXiv 2506.15803) for isodose's selectors against its own
-particle swarm: dose (table 1), switches of the energy (table 2), every metric against the volume of the target
+particle swarm: dose (table 1), switches of the energy (table 2), metrics against the volume of the target
 (figure 2), and of some cases the energies along the arc (figure 3a), the dose on a CT slice (3b), and the
 histograms of dose over scenarios and of the deviation from their mean (3c). Doses are per fraction.
 """

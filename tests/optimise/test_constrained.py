@@ -49,7 +49,12 @@ def _by_scipy(full, rows):
 
 @pytest.mark.parametrize(
     ("kind", "part", "voxels"),
-    [(Kind.MAX, 0.8, ORGAN), (Kind.MIN, 1.3, TARGET), (Kind.MAX_MEAN, 0.7, ORGAN), (Kind.MIN_MEAN, 1.2, TARGET)],
+    [
+        (Kind.MAX, 0.8, ORGAN),
+        (Kind.MIN, 1.3, TARGET),
+        (Kind.MAX_MEAN, 0.7, ORGAN),
+        (Kind.MIN_MEAN, 1.2, TARGET),
+    ],
 )
 def test_the_optimum_is_that_of_scipy(small, kind, part, voxels):
     """A limit that asks for a part of what the optimum without it has."""

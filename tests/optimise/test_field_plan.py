@@ -14,6 +14,7 @@ from isodose.optimise.config import PlanConfig
 from isodose.optimise.field_plan import plan_fields
 from isodose.optimise.scenarios import NOMINAL, Scenario
 from isodose.patient.builtin import builtin_patient
+from isodose.patient.volume import Volume
 from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.beam_frame import beam_axes
 from isodose.plan.depth_dose import range_mm
@@ -100,6 +101,47 @@ def test_the_target_gets_its_dose(pelvis, balls):
     assert made.goal_values.sum() == pytest.approx(made.result.value, rel=1e-4)
 
 
+def test_constraints_hold_in_the_plan(pelvis, balls):
+    free = plan_fields(pelvis, _config(solver={"iterations": 200}), threads=1)
+    dose = next(free.doses(pelvis)).volume().values
+    organ, target = (
+        Volume(s.grid, s.occupancy).on(free.engine.grid(pelvis)).values >= 0.5
+        for s in (pelvis.structure("Rectum"), pelvis.structure("CTV"))
+    )
+    rows = [
+        {"structure": "rectum", "constraint": "max_mean", "limit": 0.7 * float(dose[organ].mean())},
+        {"structure": "CTV", "constraint": "max_dose", "limit": 0.99 * float(dose[target].max())},
+    ]
+    made = plan_fields(pelvis, _config(constraints=rows, solver={"iterations": 400}), threads=1)
+    assert [r.constraint.structure for r in made.kept] == ["Rectum", "CTV"]
+    assert all(result.holds for result in made.kept)
+    assert made.kept[0].value == pytest.approx(rows[0]["limit"], rel=2e-3)
+    dose = next(made.doses(pelvis)).volume().values
+    assert dose[organ].mean() == pytest.approx(made.kept[0].value, rel=1e-3)
+    assert dose[target].max() == pytest.approx(made.kept[1].value, rel=1e-3)
+    assert made.result.value > free.result.value
+    assert made.goal_values.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("CTV", "max_dose", 1.9), ("CTV", "min_dose", 2.0)], r"constraints\[1\]: found min_dose 2 .*'CTV'"),
+        ([("CTV", "min_mean", 2.0), ("CTV", "max_dose", 1.9)], r"constraints\[1\]: .*min_mean 2 of"),
+        (
+            [("CTV", "min_dose", 2.0), ("External", "max_dose", 1.9)],
+            r"\d+ voxels that 'CTV' and 'External'",
+        ),
+        ([("CTV", "max_dose", 1.9), ("ctv", "max_dose", 2.0)], r"constraints\[1\]: found another one"),
+        ([("spleen", "max_dose", 1.9)], r"structure: found 'spleen'"),
+    ],
+)
+def test_constraints_that_contradict_are_refused(pelvis, balls, rows, message):
+    constraints = [dict(zip(("structure", "constraint", "limit"), row, strict=True)) for row in rows]
+    with pytest.raises(InputError, match=message):
+        plan_fields(pelvis, _config(constraints=constraints), threads=1)
+
+
 def test_robust_plans_are_better_in_the_worst_scenario(pelvis, balls):
     target = SETTINGS["objectives"][0] | {"robust": True}
     config = _config(
@@ -146,7 +188,7 @@ def test_spots_have_the_least_weight_that_can_be_delivered(pelvis, balls):
     [
         ({"target": "spleen"}, "structure"),
         ({"scenarios": {"count": 9}}, "scenarios.count"),
-        ({"objectives": [SETTINGS["objectives"][0] | {"robust": True}]}, "objectives: robust"),
+        ({"objectives": [SETTINGS["objectives"][0] | {"robust": True}]}, "objectives, constraints: robust"),
         ({"machine": "nothing"}, "machine"),
         ({"beams": [{"gantry_deg": 0.0, "range_shifter": "RS99"}]}, "beams[0].range_shifter"),
         (
@@ -179,15 +221,22 @@ def test_the_command_writes_plan_dose_and_report(tmp_path, balls, monkeypatch, p
     monkeypatch.setattr("isodose.optimise.field_plan.scenario_set", lambda *_: two)
     objectives = [SETTINGS["objectives"][0] | {"robust": True}, SETTINGS["objectives"][1]]
     config = SETTINGS | {"objectives": objectives, "scenarios": {"count": 9}, "solver": {"iterations": 20}}
+    config["constraints"] = [{"structure": "CTV", "constraint": "min_dose", "limit": 9.0}]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     arguments = ["plan", "pelvis", str(tmp_path / "config.yaml"), "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert ended.value.code == 0, capsys.readouterr().err
+    printed, errors = capsys.readouterr()
+    assert ended.value.code == 0, errors
     made = load_plan(tmp_path / "run" / "plan.dcm")
     assert [beam.gantry_angle_deg for beam in made.beams] == [90.0, 270.0]
     record = read_record(tmp_path / "run")
-    assert record["provenance"]["optimisation"]["iterations"] <= 20
+    notes = record["provenance"]["optimisation"]
+    assert notes["iterations"] <= 20
+    assert notes["constraints"][0]["holds"] is False
+    assert "CTV: min_dose 9: reached" in printed
+    assert "DOES NOT HOLD" in printed
+    assert (tmp_path / "run" / "figures" / "constraints.png").exists()
     page = (tmp_path / "run" / "report.html").read_text()
     assert "squared_deviation" in page.casefold() or "SquaredDeviation" in page
     assert (tmp_path / "run" / "figures" / "scenarios.png").exists()

@@ -201,7 +201,7 @@ def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say
         weightings=task.engine.weightings,
         threads=threads,
     )
-    goals = [_sparser(goal, task) for goal in task.goals]
+    goals = [_sparser(goal, task) for goal in task.terms]
     mask = voxels_of(task, goals)
     assert mask is not None  # a configuration has an objective
     most = int(task.config.scenarios.memory_gib * _BYTES_PER_GIB)
@@ -233,8 +233,10 @@ def _sparser(goal: Goal, task: PlanningTask) -> Goal:
         return goal
     _, rows, columns = task.engine.grid(task.patient).shape
     line = goal.voxels // columns
-    kept = goal.voxels[(line // rows + line % rows) % _OUTLINE_LINES == 0]
-    return replace(goal, voxels=kept) if kept.size else goal
+    some = (line // rows + line % rows) % _OUTLINE_LINES == 0
+    if not some.any():
+        return goal
+    return replace(goal, voxels=goal.voxels[some], objective=goal.objective.part(some))
 
 
 def _frontier(task: SelectionTask, selector: str) -> ParetoFrontier | None:

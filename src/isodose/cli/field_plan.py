@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isodose.cli.run import Section
     from isodose.dose.dose import Dose
     from isodose.optimise.config import PlanConfig
+    from isodose.optimise.constrained import Kept
     from isodose.optimise.field_plan import FieldPlan
     from isodose.optimise.solver import Iteration, Watcher
     from isodose.patient.patient import Patient
@@ -25,7 +26,7 @@ def plan_from_config(patient: str, config: str, folder: Path, threads: int | Non
     from isodose.optimise.config import read_config
     from isodose.patient.load import load_patient
     from isodose.report import run_folder
-    from isodose.report.optimisation import optimisation_section
+    from isodose.report.optimisation import constraint_section, optimisation_section
     from isodose.report.progress_line import progress_line
 
     wanted, person = read_config(config), load_patient(patient)
@@ -40,6 +41,8 @@ def plan_from_config(patient: str, config: str, folder: Path, threads: int | Non
         console.print("computing the dose")
         nominal = _finished(next(doses), made, wanted, person, {} if arc is None else _arc_notes(arc))
         sections: list[Section] = [optimisation_section(made.result, made.goals, made.goal_values)]
+        if made.kept:
+            sections.append(constraint_section(made.kept))
         if arc is not None:
             from isodose.report.arc_sections import arc_sections
 
@@ -59,6 +62,8 @@ def plan_from_config(patient: str, config: str, folder: Path, threads: int | Non
     if arc is not None:
         console.print(_times(arc))
     console.print(f"Objective {made.result.value:.4g}, stopped for: {made.result.stopped}")
+    for result in made.kept:
+        console.print(_constraint(result))
     close(console, nominal, page)
 
 
@@ -92,6 +97,23 @@ def _times(arc: ArcPlan) -> str:
     )
 
 
+def _constraint(result: Kept) -> str:
+    limit = result.constraint
+    end = "holds" if result.holds else f"DOES NOT HOLD, off by {result.beyond:.3g}"
+    return f"Constraint {limit.label} {limit.limit:g}: reached {result.value:.4g}, {end}"
+
+
+def _constraint_notes(result: Kept) -> dict[str, Any]:
+    limit = result.constraint
+    return {
+        "structure": limit.structure,
+        "constraint": str(limit.kind),
+        "limit": limit.limit,
+        "reached": result.value,
+        "holds": result.holds,
+    }
+
+
 def _arc_notes(arc: ArcPlan) -> dict[str, Any]:
     up, down, same = arc.delivered.transitions
     return {
@@ -119,7 +141,8 @@ def _quantities(config: PlanConfig) -> list[Any]:
     from isodose.optimise.field_plan import clusters_of
 
     wanted = list(needed_quantities(model(config.rbe.model))) if config.rbe is not None else []
-    if any(entry.quantity in ("letd", "let_dose") for entry in config.objectives):
+    looked_at = {entry.quantity for entry in config.objectives} | {e.quantity for e in config.constraints}
+    if looked_at & {"letd", "let_dose"}:
         wanted.append(Quantity.LETD)
     if clusters := clusters_of(config):
         wanted += [*clusters, Quantity.DOSE_TO_WATER]
@@ -137,6 +160,8 @@ def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, 
         "stopped": made.result.stopped,
         "scenarios": [scenario.name for scenario in made.scenarios],
     }
+    if made.kept:
+        notes["constraints"] = [_constraint_notes(result) for result in made.kept]
     extra: dict[str, Any] = {"optimisation": notes, **more}
     if made.result.stopped == "interrupted":
         extra["partial"] = True

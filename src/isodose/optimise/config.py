@@ -48,6 +48,12 @@ A file holds these keys (those with a value here may be left out)::
         quantity: dose               # dose, rbe_dose, letd, let_dose (LETd x dose), or cluster dose:
                                      # cluster_f1 to cluster_f10, with d_ref, d_max, ... in 1e15/kg
         robust: false                # in all scenarios, or in the nominal one only
+    constraints:                     # limits that the plan must keep, whatever the ranks
+      - structure: SpinalCord
+        constraint: max_dose         # or min_dose, max_mean, min_mean
+        limit: 1.2
+        quantity: dose               # as of an objective
+        robust: false                # max_dose and min_dose only: in every scenario
     ranks: {}                        # by structure: 1 keeps the voxels it shares with 2; by default targets
                                      # have 1, others 2, the body's outline 3
     scenarios:
@@ -77,6 +83,7 @@ from pydantic import (
 from isodose.dose.quantity import CLUSTER_DOSES
 from isodose.errors import InputError
 from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, Strict, Text, read_yaml
+from isodose.optimise.constraint import Kind
 from isodose.optimise.robustness import Robustness
 
 TEMPLATES = ("head", "thorax", "pelvis", "arc_head")
@@ -213,6 +220,23 @@ class ObjectiveEntry(Strict):
         return {name: value for name, value in values.items() if value is not None}
 
 
+class ConstraintEntry(Strict):
+    """A limit in a structure that the plan must keep."""
+
+    structure: Text
+    constraint: Kind
+    limit: Positive
+    quantity: Annotated[Text, AfterValidator(_known_quantity)] = "dose"
+    robust: bool = False
+
+    @field_validator("robust")
+    @classmethod
+    def _not_of_means(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "constraint" in info.data and info.data["constraint"].of_mean:
+            raise ValueError("false for a mean")
+        return value
+
+
 class ScenariosEntry(Strict):
     """What may go wrong."""
 
@@ -247,6 +271,7 @@ class PlanConfig(Strict):
     dose_spacing_mm: Positive = 3.0
     rbe: RbeEntry | None = None
     objectives: Annotated[tuple[ObjectiveEntry, ...], Field(min_length=1)]
+    constraints: tuple[ConstraintEntry, ...] = ()
     ranks: dict[str, Count] = Field(default_factory=dict)
     scenarios: ScenariosEntry = ScenariosEntry()
     solver: SolverEntry = SolverEntry()

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 
+import numpy as np
+
 from isodose.biology.models import check_ion, model
 from isodose.biology.tissue import TissueMap, read_tissue_map, tissue
 from isodose.errors import InputError
 from isodose.optimise.cluster_quantity import cluster_dose, cluster_quantity
 from isodose.optimise.config import ObjectiveEntry, PlanConfig
+from isodose.optimise.constraint import Constraint
 from isodose.optimise.dvh_points import MaxDvh, MinDvh
 from isodose.optimise.extremes import MaxDose, MinDose
-from isodose.optimise.goal import Goal, voxels_by_structure
+from isodose.optimise.goal import Goal, voxels_by_structure, voxels_of
 from isodose.optimise.objective import Objective
 from isodose.optimise.objectives import OBJECTIVES
 from isodose.optimise.rbe_quantity import rbe_dose
@@ -55,6 +58,62 @@ def goals_of(config: PlanConfig, patient: Patient, grid: Grid) -> tuple[Goal, ..
         Goal(function, voxels[name], entry.priority, name, quantities[entry.quantity], entry.robust)
         for entry, function, name in zip(config.objectives, functions, names, strict=True)
     )
+
+
+def constraints_of(config: PlanConfig, patient: Patient, grid: Grid) -> tuple[Constraint, ...]:
+    """Constraints of a configuration, of all voxels of their structures whatever their ranks.
+
+    Parameters
+    ----------
+    config, patient, grid
+        As of `goals_of`.
+
+    Raises
+    ------
+    InputError
+        If a structure is not there or has no voxel, a constraint is there twice, or two cannot both hold.
+    """
+    quantities = _quantities(config, patient, grid)
+    found = []
+    for entry in config.constraints:
+        structure = patient.structure(entry.structure)
+        voxels, quantity = voxels_of(structure, grid), quantities[entry.quantity]
+        found.append(
+            Constraint(entry.constraint, entry.limit, voxels, structure.name, quantity, entry.robust)
+        )
+    _check_constraints(found)
+    return tuple(found)
+
+
+def _check_constraints(constraints: Sequence[Constraint]) -> None:
+    """Refuse constraints that are there twice, and pairs that no dose can keep."""
+    for j, second in enumerate(constraints):
+        for i, first in enumerate(constraints[:j]):
+            if first.quantity.label != second.quantity.label:
+                continue
+            if (first.kind, first.structure) == (second.kind, second.structure):
+                expected = f"one {second.kind} in {second.structure!r}, as constraints[{i}]"
+                raise InputError(f"constraints[{j}]", "another one", expected)
+            low, high = (second, first) if first.kind.from_above else (first, second)
+            if low.kind.from_above or not high.kind.from_above or low.limit <= high.limit:
+                continue
+            shared = _where_both_hold(low, high)
+            if shared:
+                found = f"{second.kind} {second.limit:g} in {second.structure!r}"
+                expected = (
+                    f"a limit that goes with {first.kind} {first.limit:g} of constraints[{i}] in {shared}"
+                )
+                raise InputError(f"constraints[{j}]", found, expected)
+
+
+def _where_both_hold(low: Constraint, high: Constraint) -> str:
+    """Where a lower limit above an upper one cannot be kept, in words; empty where both can."""
+    if low.structure == high.structure:
+        return repr(low.structure)
+    if low.kind.of_mean or high.kind.of_mean:
+        return ""
+    shared = np.intersect1d(low.voxels, high.voxels, assume_unique=True).size
+    return f"the {shared} voxels that {low.structure!r} and {high.structure!r} share" if shared else ""
 
 
 def check_contradictions(entries: Sequence[ObjectiveEntry], functions: Sequence[Objective]) -> None:
@@ -125,14 +184,14 @@ def _quantities(config: PlanConfig, patient: Patient, grid: Grid) -> Mapping[str
         chosen = model(config.rbe.model)
         check_ion(chosen, config.ion)
         found["rbe_dose"] = rbe_dose(chosen, patient, tissues_of(config), grid)
-    for i, entry in enumerate(config.objectives):
-        clusters = cluster_quantity(entry.quantity)
-        if clusters is not None and entry.quantity not in found:
-            found[entry.quantity] = cluster_dose(clusters, patient, grid)
-        if entry.quantity not in found:
-            raise InputError(
-                f"objectives[{i}].quantity", entry.quantity, "an RBE model under rbe.model for it"
-            )
+    wanted = [(f"objectives[{i}].quantity", entry.quantity) for i, entry in enumerate(config.objectives)]
+    wanted += [(f"constraints[{i}].quantity", entry.quantity) for i, entry in enumerate(config.constraints)]
+    for field, quantity in wanted:
+        clusters = cluster_quantity(quantity)
+        if clusters is not None and quantity not in found:
+            found[quantity] = cluster_dose(clusters, patient, grid)
+        if quantity not in found:
+            raise InputError(field, quantity, "an RBE model under rbe.model for it")
     return found
 
 

@@ -1,8 +1,8 @@
 """Optimisation within constraints: an augmented Lagrangian around the solver of bound-constrained problems.
 
-Each round the solver makes the goals and the terms of the constraints small; multipliers and, where they come
-too slowly, penalties then grow, as in the bound-constrained Lagrangian method of Nocedal and Wright (Numerical
-Optimization (2006), section 17.4), but that multipliers are updated in every round.
+Each round the solver makes the goals and the terms of the constraints small; multipliers and, where they
+settle too slowly, penalties then grow, as in the bound-constrained Lagrangian method of Nocedal and Wright
+(Numerical Optimization (2006), section 17.4), but that multipliers are updated in every round.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def penalties(constraints: Sequence[Constraint], goals: Sequence[Goal]) -> list[
 def optimise_constrained(
     problem: Problem,
     start: ArrayLike | None = None,
-    settings: SolverSettings = SolverSettings(),  # immutable
+    settings: SolverSettings = SolverSettings(),  # noqa: B008  # immutable
     progress: Watcher | None = None,
     least: ArrayLike = 0.0,
     *,

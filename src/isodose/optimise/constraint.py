@@ -169,7 +169,7 @@ class Limit(Objective):
         return replace(self, multipliers=multipliers, penalty=self.penalty * penalty_factor)
 
     def residual(self, values: Values) -> float:
-        """How far from optimal the multipliers are, in the unit of the values: excess, or slack of a pushed one."""
+        """Largest excess, or slack where a multiplier still pushes, in the unit of the values."""
         return float(np.abs(np.maximum(self.excess(values), -self.multipliers / self.penalty)).max())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,10 @@ from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_named
 from isodose.optimise.cluster_quantity import cluster_quantity
 from isodose.optimise.config import PlanConfig
-from isodose.optimise.config_goals import goals_of
+from isodose.optimise.config_goals import constraints_of, goals_of
 from isodose.optimise.config_shifter import shifter_of
+from isodose.optimise.constrained import Kept, kept, optimise_constrained, penalties
+from isodose.optimise.constraint import Constraint
 from isodose.optimise.goal import Goal, goals_at
 from isodose.optimise.minimum_weight import least_particles, optimise_deliverable
 from isodose.optimise.problem import Problem
@@ -52,6 +55,8 @@ class FieldPlan:
         In which it was to reach it, the nominal one first.
     goal_values
         Value of each goal in each scenario, ``(goals, scenarios)``, as of `Problem.goal_values`.
+    kept
+        What became of the constraints.
     result
         Of the solver.
     machine
@@ -64,6 +69,7 @@ class FieldPlan:
     goals: tuple[Goal, ...]
     scenarios: tuple[Scenario, ...]
     goal_values: NDArray[np.float64]
+    kept: tuple[Kept, ...]
     result: Result
     machine: Machine
     engine: PencilBeam
@@ -117,7 +123,7 @@ class PlanningTask:
         Whom to treat, and what to reach.
     machine, engine
         What delivers it, and what computes the influence.
-    goals
+    goals, constraints
         On the engine's grid.
     scenarios
         The nominal one first.
@@ -128,12 +134,18 @@ class PlanningTask:
     machine: Machine
     engine: PencilBeam
     goals: tuple[Goal, ...]
+    constraints: tuple[Constraint, ...]
     scenarios: tuple[Scenario, ...]
 
     @property
     def needs(self) -> tuple[Quantity, ...]:
-        """Quantities that the goals look at."""
-        return tuple(dict.fromkeys(q for goal in self.goals for q in goal.quantity.needs))
+        """Quantities that the goals and constraints look at."""
+        return tuple(dict.fromkeys(q for goal in self.terms for q in goal.quantity.needs))
+
+    @property
+    def terms(self) -> tuple[Goal, ...]:
+        """Goals, and after them a quadratic penalty for each constraint."""
+        return (*self.goals, *penalties(self.constraints, self.goals))
 
 
 def planning_task(patient: Patient, config: PlanConfig, threads: int | None = None) -> PlanningTask:
@@ -143,12 +155,13 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
     if clusters := clusters_of(config):
         weightings |= cluster_weightings(spectra_of(machine), clusters, cluster_database())
     engine = PencilBeam(config.dose_spacing_mm, machine, weightings=weightings, threads=threads)
-    goals = goals_of(config, patient, engine.grid(patient))
+    grid = engine.grid(patient)
+    goals, constraints = goals_of(config, patient, grid), constraints_of(config, patient, grid)
     scenarios = scenario_set(
         config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
     )
-    _check_robust(goals, scenarios)
-    return PlanningTask(patient, config, machine, engine, goals, scenarios)
+    _check_robust((*goals, *constraints), scenarios)
+    return PlanningTask(patient, config, machine, engine, goals, constraints, scenarios)
 
 
 def clusters_of(config: PlanConfig) -> tuple[Quantity, ...]:
@@ -175,15 +188,18 @@ def weighted_plan(
     threads, progress, say
         As of `plan_fields`; errors too.
     """
-    engine, patient, config, goals = task.engine, task.patient, task.config, task.goals
-    masks = voxels_of(task, goals), voxels_of(task, [g for g in goals if g.robust])
+    engine, patient, config, terms = task.engine, task.patient, task.config, task.terms
+    masks = voxels_of(task, terms), voxels_of(task, [g for g in terms if g.robust])
     matrices = scenario_influences(engine, patient, plan, task.scenarios, task.needs, *masks)
     watched = _watched(matrices, task.scenarios, config.scenarios.memory_gib, say)
-    problem = Problem(watched, goals, config.scenarios.robustness, threads)
-    say(f"optimising {problem.spots} spots for {len(goals)} objectives")
-    result = _optimised(problem, plan, task.machine, config, progress)
-    done, values = _with_weights(plan, result.weights), problem.goal_values(result.weights)
-    return FieldPlan(done, goals, task.scenarios, values, result, task.machine, engine)
+    problem = Problem(watched, terms, config.scenarios.robustness, threads)
+    limits = f" and {len(task.constraints)} constraints" if task.constraints else ""
+    say(f"optimising {problem.spots} spots for {len(task.goals)} objectives{limits}")
+    result = _optimised(problem, plan, task, progress)
+    done = _with_weights(plan, result.weights)
+    values = problem.goal_values(result.weights)[: len(task.goals)]
+    held = kept(problem, task.constraints, result.weights)
+    return FieldPlan(done, task.goals, task.scenarios, values, held, result, task.machine, engine)
 
 
 def voxels_of(task: PlanningTask, goals: Sequence[Goal]) -> NDArray[np.bool_] | None:
@@ -222,13 +238,13 @@ def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
     )
 
 
-def _check_robust(goals: Sequence[Goal], scenarios: Sequence[Scenario]) -> None:
-    if len(scenarios) > 1 and not any(goal.robust for goal in goals):
-        raise InputError(
-            "scenarios.count", len(scenarios), "1, or at least one objective with `robust: true`"
-        )
-    if len(scenarios) == 1 and any(goal.robust for goal in goals):
-        raise InputError("objectives: robust", True, "9 or 21 under scenarios.count for robust objectives")
+def _check_robust(terms: Sequence[Goal | Constraint], scenarios: Sequence[Scenario]) -> None:
+    if len(scenarios) > 1 and not any(term.robust for term in terms):
+        expected = "1, or at least one objective or constraint with `robust: true`"
+        raise InputError("scenarios.count", len(scenarios), expected)
+    if len(scenarios) == 1 and any(term.robust for term in terms):
+        expected = "9 or 21 under scenarios.count for what is robust"
+        raise InputError("objectives, constraints: robust", True, expected)
 
 
 def _watched(
@@ -252,15 +268,17 @@ def _watched(
         yield matrix
 
 
-def _optimised(
-    problem: Problem, plan: Plan, machine: Machine, config: PlanConfig, progress: Watcher | None
-) -> Result:
+def _optimised(problem: Problem, plan: Plan, task: PlanningTask, progress: Watcher | None) -> Result:
+    config = task.config
+    solve: Callable[..., Result] = optimise
+    if task.constraints:
+        solve = partial(optimise_constrained, constraints=task.constraints)
     start = np.concatenate([layer.spots.particles for beam in plan.beams for layer in beam.layers])
     settings = SolverSettings(**config.solver.model_dump())
     if config.spots.minimum_mu == 0.0:
-        return optimise(problem, start, settings, progress)
-    least = least_particles(plan, machine, config.spots.minimum_mu)
-    return optimise_deliverable(problem, least, start, settings, progress)
+        return solve(problem, start, settings, progress)
+    least = least_particles(plan, task.machine, config.spots.minimum_mu)
+    return optimise_deliverable(problem, least, start, settings, progress, solve)
 
 
 def _with_weights(plan: Plan, weights: NDArray[np.float64]) -> Plan:

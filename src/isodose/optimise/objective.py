@@ -54,7 +54,7 @@ class Objective(ABC):
         return None
 
     def part(self, kept: NDArray[np.bool_ | np.int64]) -> Objective:
-        """Objective of the voxels that `idle` leaves; the same where it does not know one from another."""
+        """Objective of some of the voxels; the same where it does not know one from another."""
         return self
 
     def curvature(self, values: Values) -> Values:

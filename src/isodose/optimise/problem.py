@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from isodose.dose.influence import Influence
@@ -18,9 +17,9 @@ from isodose.optimise.grouped_matrix import grouped
 from isodose.optimise.objective import Objective
 from isodose.optimise.robustness import Robustness, smooth_maximum, worst_of
 from isodose.optimise.run_matrix import RunMatrix, row_order, run_matrix
+from isodose.optimise.term import Floats, Term, put, take
 from isodose.optimise.voxel_quantity import VoxelQuantity
 
-Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 _LEAST_CURVATURE = 0.01
@@ -29,16 +28,6 @@ _LEAST_CURVATURE = 0.01
 
 _WORTH_KEEPING = 0.7
 """Leaving out voxels is worth a copy of the matrix where at most this part of them stays."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Term:
-    """A goal, its rows, its quantity's number, its factor (the priority, less where rows are left out)."""
-
-    goal: Goal
-    rows: NDArray[np.int64]
-    quantity: int
-    factor: float
 
 
 class Problem:
@@ -91,9 +80,7 @@ class Problem:
         self.quantities: tuple[Quantity, ...] = tuple(needed)
         self._transforms: list[VoxelQuantity] = [q.at(self.voxels) for q in distinct]
         numbers = {id(q): i for i, q in enumerate(distinct)}
-        self._terms = [
-            _Term(g, np.sort(row_of[g.voxels]), numbers[id(g.quantity)], g.priority) for g in goals
-        ]
+        self._terms = [Term(g, np.sort(row_of[g.voxels]), numbers[id(g.quantity)], g.priority) for g in goals]
         self._matrices = self._compact(nominal, several)
         self.columns: NDArray[np.int64] = np.arange(nominal.spots)
 
@@ -188,7 +175,7 @@ class Problem:
             return part
         row_of = np.cumsum(wanted) - 1
         terms = [
-            _Term(
+            Term(
                 replace(term.goal, objective=term.goal.objective.part(busy)),
                 row_of[term.rows[busy]],
                 term.quantity,
@@ -232,7 +219,7 @@ class Problem:
         part.columns = np.arange(matrices[0].columns)
         return part
 
-    def _on(self, rows: NDArray[np.int64], terms: list[_Term], matrices: list[RunMatrix]) -> Problem:
+    def _on(self, rows: NDArray[np.int64], terms: list[Term], matrices: list[RunMatrix]) -> Problem:
         """Same problem with matrices of fewer rows, which stand for some of those that there are."""
         part = object.__new__(Problem)
         part.__dict__.update(self.__dict__)
@@ -241,11 +228,11 @@ class Problem:
         part._transforms = [t.at(rows) for t in self._transforms]
         return part
 
-    def _busy(self, term: _Term, values: list[list[Floats]]) -> NDArray[np.bool_]:
+    def _busy(self, term: Term, values: list[list[Floats]]) -> NDArray[np.bool_]:
         """Rows of a term that matter in any scenario."""
         busy = np.zeros(term.rows.size, dtype=np.bool_)
         for scenario in values if term.goal.robust else values[:1]:
-            idle = term.goal.objective.idle(_take(scenario[term.quantity], term.rows))
+            idle = term.goal.objective.idle(take(scenario[term.quantity], term.rows))
             if idle is None:
                 return np.ones(term.rows.size, dtype=np.bool_)
             busy |= ~idle
@@ -291,14 +278,14 @@ class Problem:
         values = self._values(sums)
         by_value = np.zeros((self.scenarios, len(self._transforms), self.voxels.size), dtype=sums.dtype)
         total = 0.0
-        together: list[tuple[_Term, list[tuple[float, Floats]]]] = []
+        together: list[tuple[Term, list[tuple[float, Floats]]]] = []
         for term in self._terms:
             if not (term.goal.robust and self.scenarios > 1):
                 total += self._add(term, values, by_value)
             elif self.robustness is Robustness.VOXEL_WISE or term.goal.objective.holds_in_all:
                 total += self._add_worst(term, values, by_value)
             else:
-                found = [term.goal.objective.evaluate(_take(v[term.quantity], term.rows)) for v in values]
+                found = [term.goal.objective.evaluate(take(v[term.quantity], term.rows)) for v in values]
                 together.append((term, found))
         total += self._add_together(together, by_value)
         return float(total), self._chained(sums, by_value)
@@ -312,7 +299,7 @@ class Problem:
         out = np.full((len(self._terms), self.scenarios), np.nan)
         for i, term in enumerate(self._terms):
             for s in range(self.scenarios if term.goal.robust else 1):
-                found, _ = term.goal.objective.evaluate(_take(values[s][term.quantity], term.rows))
+                found, _ = term.goal.objective.evaluate(take(values[s][term.quantity], term.rows))
                 out[i, s] = term.factor * found
         return out
 
@@ -328,7 +315,7 @@ class Problem:
         """
         term, values = self._terms[number], self._values(self.sums(weights))
         scenarios = values if term.goal.robust else values[:1]
-        here = np.stack([_take(v[term.quantity], term.rows) for v in scenarios])
+        here = np.stack([take(v[term.quantity], term.rows) for v in scenarios])
         return worst_of(here, term.goal.objective.worse, term.goal.objective.reference)[0]
 
     def curvature(self, weights: ArrayLike | None = None) -> Doubles:
@@ -344,7 +331,7 @@ class Problem:
         values = self._values(sums[None])[0]
         of_value = np.zeros((len(self._transforms), self.voxels.size), dtype=np.float32)
         for term in self._terms:
-            here = _take(values[term.quantity], term.rows)
+            here = take(values[term.quantity], term.rows)
             least = _LEAST_CURVATURE if weights is not None else 1.0
             flat = 2.0 / here.size
             curve = np.maximum(term.goal.objective.curvature(here), least * flat)
@@ -366,22 +353,22 @@ class Problem:
         """Values of each quantity, per scenario."""
         return [[t.values(self._by_name(part)) for t in self._transforms] for part in sums]
 
-    def _add(self, term: _Term, values: list[list[Floats]], by_value: Floats) -> float:
-        found, slope = term.goal.objective.evaluate(_take(values[0][term.quantity], term.rows))
-        _put(by_value[0, term.quantity], term.rows, slope, term.factor)
+    def _add(self, term: Term, values: list[list[Floats]], by_value: Floats) -> float:
+        found, slope = term.goal.objective.evaluate(take(values[0][term.quantity], term.rows))
+        put(by_value[0, term.quantity], term.rows, slope, term.factor)
         return term.factor * found
 
-    def _add_worst(self, term: _Term, values: list[list[Floats]], by_value: Floats) -> float:
+    def _add_worst(self, term: Term, values: list[list[Floats]], by_value: Floats) -> float:
         objective = term.goal.objective
-        here = np.stack([_take(v[term.quantity], term.rows) for v in values])
+        here = np.stack([take(v[term.quantity], term.rows) for v in values])
         worst, which = worst_of(here, objective.worse, objective.reference)
         found, slope = objective.evaluate(worst)
         for s in range(self.scenarios):
-            _put(by_value[s, term.quantity], term.rows, np.where(which == s, slope, 0.0), term.factor)
+            put(by_value[s, term.quantity], term.rows, np.where(which == s, slope, 0.0), term.factor)
         return term.factor * found
 
     def _add_together(
-        self, together: list[tuple[_Term, list[tuple[float, Floats]]]], by_value: Floats
+        self, together: list[tuple[Term, list[tuple[float, Floats]]]], by_value: Floats
     ) -> float:
         if not together:
             return 0.0
@@ -396,7 +383,7 @@ class Problem:
             total, factors = sum(value for value, _ in each), np.stack([slope for _, slope in each])
         for (term, results), row in zip(together, factors, strict=True):
             for s, (_, slope) in enumerate(results):
-                _put(by_value[s, term.quantity], term.rows, slope, term.factor * row[s])
+                put(by_value[s, term.quantity], term.rows, slope, term.factor * row[s])
         return total
 
     def _chained(self, sums: Floats, by_value: Floats) -> Floats:
@@ -409,17 +396,3 @@ class Problem:
                 for quantity, slope in transform.derivative(named, by_value[s, k]).items():
                     out[s, self.quantities.index(quantity)] += slope
         return out
-
-
-def _take(values: Floats, rows: NDArray[np.int64]) -> Floats:
-    return values if rows.size == values.size else values[rows]
-
-
-def _put(into: Floats, rows: NDArray[np.int64], slope: Floats, factor: float) -> None:
-    _scatter(into, rows, np.ascontiguousarray(slope, dtype=into.dtype), into.dtype.type(factor))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(into, rows, slope, factor):  # type: ignore[no-untyped-def]
-    for i in range(rows.size):
-        into[rows[i]] += factor * slope[i]

@@ -29,6 +29,10 @@ BEAM_COLOURS: tuple[str, ...] = ("#1f77d0", "#e0563b", "#2a9d6f", "#8a5cc7", "#c
 """Colours of beams, particle classes and other series that have none of their own."""
 
 
+HELD, MISSED = "#2a9d6f", "#c0392b"
+"""Colours of what is within its limits and what is not."""
+
+
 def dose_wash() -> tuple[Colormap, Normalize]:
     """Colour map that passes through the isodose colours at their levels, and its scale in percent."""
     nodes = (

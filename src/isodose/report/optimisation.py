@@ -1,4 +1,4 @@
-"""How an optimisation went: the objective by iteration, and what each goal still costs."""
+"""How an optimisation went: the objective by iteration, what each goal costs, which constraints hold."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from isodose.optimise.constrained import Kept
+from isodose.optimise.constraint import TOLERANCE
 from isodose.optimise.goal import Goal
 from isodose.optimise.solver import Result
-from isodose.report.colours import INK
+from isodose.report.colours import HELD, INK, MISSED
 from isodose.report.curves import style
 from isodose.report.figures import Picture
 from isodose.report.tables import Table
@@ -42,6 +44,49 @@ def optimisation_section(
         f"stopped for: {result.stopped}."
     )
     return Picture("optimisation", figure, "Optimisation", caption), _goal_table(goals, goal_values)
+
+
+def constraint_section(kept: Sequence[Kept]) -> tuple[Picture, Table]:
+    """Figure of what constraints allow and what the plan has, and the table of them.
+
+    Parameters
+    ----------
+    kept
+        At least one.
+    """
+    figure = Figure(figsize=(12.5, 0.9 + 0.42 * len(kept)), layout="constrained", facecolor="white")
+    axis = figure.subplots()
+    part = [100.0 * result.value / result.constraint.limit for result in kept]
+    axis.barh(range(len(kept)), part, color=[HELD if r.holds else MISSED for r in kept], height=0.55)
+    axis.axvline(100.0, color=INK, linewidth=1.2)
+    axis.set_yticks(range(len(kept)), [f"{r.constraint.label} {_sign(r)}" for r in kept])
+    axis.invert_yaxis()
+    style(axis, "Reached / % of the limit", "")
+    missed = sum(not result.holds for result in kept)
+    outcome = "All hold." if not missed else f"{missed} of {len(kept)} do not hold."
+    caption = (
+        f"{outcome} A constraint holds if it is missed by at most {100 * TOLERANCE:g} % of its limit. Values "
+        "are those of the influence matrix; the dose above is computed anew and may differ in single voxels."
+    )
+    rows = tuple(
+        (
+            result.constraint.structure,
+            str(result.constraint.kind),
+            result.constraint.quantity.label,
+            f"{_sign(result)} {result.constraint.limit:g}",
+            f"{result.value:.4g}",
+            "yes" if result.holds else f"no, off by {result.beyond:.3g}",
+        )
+        for result in kept
+    )
+    table = Table(("Structure", "Constraint", "Of", "Limit", "Reached", "Holds"), rows)
+    return Picture("constraints", figure, "Constraints", caption), table
+
+
+def _sign(result: Kept) -> str:
+    return (
+        "\N{LESS-THAN OR EQUAL TO}" if result.constraint.kind.from_above else "\N{GREATER-THAN OR EQUAL TO}"
+    )
 
 
 def _goal_table(goals: Sequence[Goal], values: NDArray[np.float64]) -> Table:
