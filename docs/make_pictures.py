@@ -169,7 +169,7 @@ def optimised_plan() -> None:
     figure = Figure(figsize=(9.0, 3.6), layout="constrained")
     axis = figure.subplots()
     for plan, line in ((simple, "--"), (made.plan, "-")):
-        dose = made.engine.compute(patient, plan).volume()
+        dose = made.task.engine.compute(patient, plan).volume()
         for (name, structure), colour in zip(shown.items(), BEAM_COLOURS, strict=False):
             label = name if line == "-" else None
             axis.plot(*dvh(dose, structure).curve(), line, color=colour, label=label)

@@ -62,7 +62,7 @@ def test_every_selector_gives_a_plan(ball, selector):
 
 def test_times_are_those_of_the_layers_with_weight(ball):
     made = plan_arc(ball, _config({"selector": "exact", "layers_per_point": 2}), threads=1)
-    machine, time = made.fields.machine, made.time
+    machine, time = made.fields.task.machine, made.time
     layers = [layer for beam in made.fields.plan.beams for layer in beam.layers]
     assert made.delivered.energies_mev_u.tolist() == [layer.energy_mev_u for layer in layers]
     seconds = sum(

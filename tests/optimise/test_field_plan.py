@@ -105,7 +105,7 @@ def test_constraints_hold_in_the_plan(pelvis, balls):
     free = plan_fields(pelvis, _config(solver={"iterations": 200}), threads=1)
     dose = next(free.doses(pelvis)).volume().values
     organ, target = (
-        Volume(s.grid, s.occupancy).on(free.engine.grid(pelvis)).values >= 0.5
+        Volume(s.grid, s.occupancy).on(free.task.engine.grid(pelvis)).values >= 0.5
         for s in (pelvis.structure("Rectum"), pelvis.structure("CTV"))
     )
     rows = [
@@ -151,10 +151,10 @@ def test_robust_plans_are_better_in_the_worst_scenario(pelvis, balls):
     )
     robust = plan_fields(pelvis, config, threads=1)
     simple = plan_fields(pelvis, _config(objectives=[SETTINGS["objectives"][0]]), threads=1)
-    assert len(robust.scenarios) == 9
+    assert len(robust.task.scenarios) == 9
     assert robust.goal_values.shape == (1, 9)
 
-    simple = replace(simple, scenarios=robust.scenarios)
+    simple = replace(simple, task=robust.task)
     worst = [min(np.quantile(d, 0.05) for d in _target_doses(made, pelvis)) for made in (robust, simple)]
     assert worst[0] > worst[1]
 
@@ -179,7 +179,7 @@ def test_spots_have_the_least_weight_that_can_be_delivered(pelvis, balls):
     made = plan_fields(pelvis, _config(spots=spots), threads=1)
     for beam in made.plan.beams:
         for layer in beam.layers:
-            least = 0.3 * made.machine.particles_per_mu(layer.energy_mev_u)
+            least = 0.3 * made.task.machine.particles_per_mu(layer.energy_mev_u)
             assert layer.spots.particles.min() >= least * (1.0 - 1e-9)
 
 

@@ -1,4 +1,4 @@
-"""The kernel of 6 MV against what is measured at linear accelerators."""
+"""The kernel of 6 MV against what is measured at linear accelerators (published tables)."""
 
 import numpy as np
 import pytest
@@ -20,25 +20,49 @@ def at(depth_mm: float, side_mm: float = 100.0) -> float:
     return float(np.interp(depth_mm, DEPTH, percent_depth_dose(side_mm)))
 
 
+# Percent depth dose at 100 and 200 mm by the field's side in mm, 1000 mm from the source to the surface.
+# Varian's representative data of TrueBeam, 6 MV, as github.com/DRO-Physics/DCAL keeps them.
+TRUEBEAM = {
+    40.0: (61.5, 33.4),
+    60.0: (63.6, 35.2),
+    100.0: (66.4, 38.1),
+    200.0: (69.5, 42.4),
+    300.0: (71.0, 44.5),
+}
+# 6 MV of British Journal of Radiology, supplement 25 (1996), tables 5.2.1 to 5.5.1; from a transcription.
+BJR_25 = {60.0: (64.9, 36.4), 70.0: (65.7, 37.2), 100.0: (67.5, 39.3)}
+
+
 def test_depth_dose_of_the_reference_field() -> None:
-    """10 cm x 10 cm at 100 cm: the range over linear accelerators of 6 MV (BJR supplement 25 and later)."""
-    assert DEPTH[percent_depth_dose(100.0).argmax()] == pytest.approx(15.0, abs=1.5)
-    assert at(50.0) == pytest.approx(86.5, abs=1.0)
-    assert at(100.0) == pytest.approx(67.0, abs=1.0)
-    assert at(200.0) == pytest.approx(38.7, abs=1.0)
+    """Between a modern accelerator and the average of older ones."""
+    assert TRUEBEAM[100.0][0] < at(100.0) < BJR_25[100.0][0]
+    assert TRUEBEAM[100.0][1] < at(200.0) < BJR_25[100.0][1]
+    # TrueBeam: 13 mm and 86.1 %, of the same source; a source of electrons in the head moves the maximum.
+    assert DEPTH[percent_depth_dose(100.0).argmax()] == pytest.approx(13.0, abs=3.0)
+    assert at(50.0) == pytest.approx(86.1, abs=1.0)
 
 
-@pytest.mark.parametrize(("side", "expected"), [(40.0, 62.8), (200.0, 69.7), (300.0, 71.0)])
-def test_depth_dose_grows_with_the_field(side: float, expected: float) -> None:
-    """At 100 mm, typical of 6 MV; accelerators differ by about a percent."""
-    assert at(100.0, side) == pytest.approx(expected, abs=1.0)
+@pytest.mark.parametrize(("side", "expected"), [*TRUEBEAM.items(), *BJR_25.items()])
+def test_depth_dose_grows_with_the_field(side: float, expected: tuple[float, float]) -> None:
+    """Within 1.2 % of the maximum, which is how far the two sources lie from each other."""
+    assert at(100.0, side) == pytest.approx(expected[0], abs=1.2)
+    assert at(200.0, side) == pytest.approx(expected[1], abs=1.2)
 
 
-@pytest.mark.parametrize(("side", "expected"), [(50.0, 0.955), (200.0, 1.04)])
+@pytest.mark.parametrize(("side", "expected"), [(50.0, 0.928), (70.0, 0.963), (150.0, 1.039), (200.0, 1.067)])
 def test_output_factors(side: float, expected: float) -> None:
-    """At the maximum, head and phantom scatter together; accelerators differ by 0.01."""
-    largest = GENERIC_6MV.on_axis_gy(DEPTH, side).max() / GENERIC_6MV.on_axis_gy(DEPTH, 100.0).max()
-    assert largest == pytest.approx(expected, abs=0.01)
+    """TrueBeam's, of the same source, which does not give the depth: between those at 50 and 100 mm."""
+
+    def factor(depth: float) -> float:
+        surface = 1000.0 - depth
+        dose = [
+            GENERIC_6MV.on_axis_gy([depth], s * surface / 1000.0, surface_mm=surface)[0]
+            for s in (side, 100.0)
+        ]
+        return float(dose[0] / dose[1])
+
+    low, high = sorted((factor(50.0), factor(100.0)))
+    assert low - 0.005 < expected < high + 0.005
 
 
 def test_monitor_unit() -> None:

@@ -31,7 +31,6 @@ from isodose.optimise.config_shifter import shifter_of
 from isodose.optimise.field_plan import (
     FieldPlan,
     PlanningTask,
-    Say,
     planning_task,
     voxels_of,
     weighted_plan,
@@ -39,6 +38,7 @@ from isodose.optimise.field_plan import (
 from isodose.optimise.goal import Goal
 from isodose.optimise.problem import Problem
 from isodose.optimise.solver import Watcher
+from isodose.optimise.weighted_plan import Say
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.engine import PencilBeam
 

@@ -41,6 +41,7 @@ app.command(
         "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --log records/ --out delivered`\n\n"
         "`isodose dose ct_folder/ plan.dcm --engine pencilbeam --spot-size 0.9 --spot-size 1.1`\n\n"
         "`isodose dose ct_folder/ plans/ --engine pencilbeam --out all` (a folder of plans)\n\n"
+        "`isodose dose ct_folder/ plan.yaml --engine photon` (a plan of photons)\n\n"
         "`isodose dose runs.csv --engine pencilbeam --out all` (a table with columns patient, plan)\n\n"
         "`isodose dose ct_folder/ plan.dcm --uncertainty 1 --out run1 --resume`"
     )
@@ -52,6 +53,7 @@ app.command(
         "\n\n`isodose plan head head --out run1` (optimised as the template says)"
         "\n\n`isodose plan ct_folder/ objectives.yaml --out run1`"
         "\n\n`isodose plan head arc_head --out run1` (a proton arc)"
+        "\n\n`isodose plan head photon_head --out run1` (intensity-modulated photons)"
     )
 )(plan)
 app.command(

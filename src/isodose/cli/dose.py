@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from isodose.cli.run import Section
     from isodose.dose.batch import TableRow
 
+_PHOTONS = "photon"
+"""Engine whose plans are files of their own."""
+
 
 def dose(
     patient: Annotated[
@@ -46,7 +49,7 @@ def dose(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="Engine, by the name it is registered under: montecarlo, pencilbeam.")
+        str, typer.Option(help="Engine, by the name it is registered under: montecarlo, pencilbeam, photon.")
     ] = "montecarlo",
     quantity: Annotated[
         list[str],
@@ -181,11 +184,13 @@ def compute_one(request: Request, patient: str, plan: Path, folder: Path, consol
     from isodose.biology.tissue import read_tissue_map
     from isodose.machine.machine_file import machine as machine_of
     from isodose.patient.load import load_patient
+    from isodose.photon.photon_plan_file import read_photon_plan
     from isodose.plan.load import load_plan
     from isodose.report import run_folder
 
     chosen = None if request.machine is None else machine_of(request.machine)
-    what, person = load_plan(plan, chosen), load_patient(patient)
+    what = read_photon_plan(plan) if request.engine == _PHOTONS else load_plan(plan, chosen)
+    person = load_patient(patient)
     inputs = {"patient": patient, "plan": str(plan), "machine": request.machine or what.machine}
     settings = request.settings | {"machine": chosen}
     tissues = None if request.tissues is None else read_tissue_map(request.tissues)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isodose.cli.run import Run, close
+from isodose.cli.weights import iterations_shown, say_how_it_went, weight_notes, weight_sections
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,55 +16,44 @@ if TYPE_CHECKING:
     from isodose.cli.run import Section
     from isodose.dose.dose import Dose
     from isodose.optimise.config import PlanConfig
-    from isodose.optimise.constrained import Kept
     from isodose.optimise.field_plan import FieldPlan
-    from isodose.optimise.solver import Iteration, Watcher
+    from isodose.optimise.solver import Watcher
     from isodose.patient.patient import Patient
 
 
-def plan_from_config(patient: str, config: str, folder: Path, threads: int | None, console: Console) -> None:
+def plan_ions(
+    patient: str, config: str, wanted: PlanConfig, folder: Path, threads: int | None, console: Console
+) -> None:
     """Plan, compute and report into a folder."""
-    from isodose.optimise.config import read_config
     from isodose.patient.load import load_patient
     from isodose.report import run_folder
-    from isodose.report.optimisation import constraint_section, optimisation_section
-    from isodose.report.progress_line import progress_line
 
-    wanted, person = read_config(config), load_patient(patient)
+    person = load_patient(patient)
     with run_folder.opened(folder):
-        with progress_line(console) as line:
-
-            def progress(step: Iteration) -> None:
-                line(_progress(step))
-
+        with iterations_shown(console) as progress:
             made, arc = _planned(person, wanted, threads, progress, console)
         doses = made.doses(person, _quantities(wanted))
         console.print("computing the dose")
         nominal = _finished(next(doses), made, wanted, person, {} if arc is None else _arc_notes(arc))
-        sections: list[Section] = [optimisation_section(made.result, made.goals, made.goal_values)]
-        if made.kept:
-            sections.append(constraint_section(made.kept))
+        sections = weight_sections(made)
         if arc is not None:
             from isodose.report.arc_sections import arc_sections
 
             sections += arc_sections(arc)
-        if len(made.scenarios) > 1:
+        if len(made.task.scenarios) > 1:
             sections.append(_scenario_section(made, person, nominal, list(doses)))
         uid = _write_plan(made, folder / "plan.dcm", person, arc is not None)
         settings = {"threads": threads, **wanted.model_dump(mode="json")}
         inputs = {"patient": patient, "config": config, "machine": made.plan.machine}
-        run = Run(
-            "plan", inputs, settings, "pencilbeam", [], rbe=None if wanted.rbe is None else wanted.rbe.model
-        )
+        rbe = None if wanted.rbe is None else wanted.rbe.model
+        run = Run("plan", inputs, settings, "pencilbeam", [], rbe=rbe)
         page = run.write(folder, person, made.plan, nominal, uid, sections)
     spots = sum(beam.spot_count for beam in made.plan.beams)
     beams = f"{len(made.plan.beams)} {'beams' if arc is None else 'control points'}"
     console.print(f"{folder / 'plan.dcm'}: {beams}, {spots} spots")
     if arc is not None:
         console.print(_times(arc))
-    console.print(f"Objective {made.result.value:.4g}, stopped for: {made.result.stopped}")
-    for result in made.kept:
-        console.print(_constraint(result))
+    say_how_it_went(console, made)
     close(console, nominal, page)
 
 
@@ -86,7 +76,7 @@ def _write_plan(made: FieldPlan, path: Path, person: Patient, is_arc: bool) -> s
     from isodose.plan.dicom_ion_plan import write_ion_plan
 
     write = write_ion_arc if is_arc else write_ion_plan
-    return write(made.plan, path, person, machine=made.machine)
+    return write(made.plan, path, person, machine=made.task.machine)
 
 
 def _times(arc: ArcPlan) -> str:
@@ -95,23 +85,6 @@ def _times(arc: ArcPlan) -> str:
         f"Switching {time.switching_s:.1f} s, delivery {time.static_s:.1f} s with a gantry that stops, "
         f"{time.dynamic_s:.1f} s with one that does not"
     )
-
-
-def _constraint(result: Kept) -> str:
-    limit = result.constraint
-    end = "holds" if result.holds else f"DOES NOT HOLD, off by {result.beyond:.3g}"
-    return f"Constraint {limit.label} {limit.limit:g}: reached {result.value:.4g}, {end}"
-
-
-def _constraint_notes(result: Kept) -> dict[str, Any]:
-    limit = result.constraint
-    return {
-        "structure": limit.structure,
-        "constraint": str(limit.kind),
-        "limit": limit.limit,
-        "reached": result.value,
-        "holds": result.holds,
-    }
 
 
 def _arc_notes(arc: ArcPlan) -> dict[str, Any]:
@@ -124,14 +97,6 @@ def _arc_notes(arc: ArcPlan) -> dict[str, Any]:
             "seconds": asdict(arc.time),
         }
     }
-
-
-def _progress(step: Iteration) -> Any:
-    from isodose.dose.progress import Progress
-
-    left = step.seconds * (step.total - step.number) / max(step.number, 1)
-    unit = f"iterations (objective {step.value:.4g})"
-    return Progress(step.number, step.total, step.seconds, left, unit=unit)
 
 
 def _quantities(config: PlanConfig) -> list[Any]:
@@ -154,14 +119,7 @@ def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, 
     from isodose.biology.cluster_dose import of_weighted_dose
     from isodose.optimise.field_plan import clusters_of
 
-    notes: dict[str, Any] = {
-        "objective": made.result.value,
-        "iterations": len(made.result.history) - 1,
-        "stopped": made.result.stopped,
-        "scenarios": [scenario.name for scenario in made.scenarios],
-    }
-    if made.kept:
-        notes["constraints"] = [_constraint_notes(result) for result in made.kept]
+    notes = weight_notes(made) | {"scenarios": [scenario.name for scenario in made.task.scenarios]}
     extra: dict[str, Any] = {"optimisation": notes, **more}
     if made.result.stopped == "interrupted":
         extra["partial"] = True

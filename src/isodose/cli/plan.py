@@ -1,4 +1,4 @@
-"""``isodose plan``: spots and weights of fixed fields and arcs."""
+"""``isodose plan``: spots and weights of fixed fields, arcs and photon fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def plan(
         str | None,
         typer.Argument(
             metavar="[CONFIG]",
-            help="Objectives and beams or an arc (YAML), or a template: head, thorax, pelvis, arc_head.",
+            help="Objectives and beams or an arc (YAML), or a template: head, thorax, pelvis, arc_head, "
+            "photon_head.",
             show_default=False,
         ),
     ] = None,
@@ -52,14 +53,20 @@ def plan(
     if config is not None:
         from rich.console import Console
 
-        from isodose.cli.field_plan import plan_from_config
+        from isodose.cli.field_plan import plan_ions
+        from isodose.cli.photon_plan import plan_photon_fields
+        from isodose.optimise.config import PhotonConfig, read_config
 
         for name in _OF_THE_CONFIG:
             source = context.get_parameter_source(name)
             if source is not None and source.name == "COMMANDLINE":
                 raise InputError(f"--{name}", "an option beside a CONFIG", "it in the configuration")
-        folder = result_folder(out, "plan")
-        plan_from_config(patient, config, folder, threads, Console(highlight=False, soft_wrap=True))
+        folder, console = result_folder(out, "plan"), Console(highlight=False, soft_wrap=True)
+        wanted = read_config(config)
+        if isinstance(wanted, PhotonConfig):
+            plan_photon_fields(patient, config, wanted, folder, threads, console)
+        else:
+            plan_ions(patient, config, wanted, folder, threads, console)
         return
     if out is None:
         raise InputError("--out", "nothing", "a file that ends in .dcm or .yaml, or a CONFIG")

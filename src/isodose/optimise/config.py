@@ -63,6 +63,13 @@ A file holds these keys (those with a value here may be left out)::
       robustness: expectation        # or composite_, objective_wise_ or voxel_wise_worst_case
       memory_gib: 8.0                # of the matrices of all scenarios
     solver: {iterations: 500, value_tolerance: 1.0e-3, optimality_tolerance: 1.0e-8, seconds: null}
+
+Photons have ``modality: photon`` in place of ``ion``, no machine, arc, range shifter, spots, rbe or scenarios
+and no quantity but ``dose``, and::
+
+    bixels:
+      side_mm: 5.0                   # on the isocentre plane
+      margin_mm: 5.0                 # from the target's shadow to the middle of a bixel
 """
 
 from __future__ import annotations
@@ -74,6 +81,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -86,8 +94,8 @@ from isodose.machine.yaml_schema import Count, NotNegative, Number, Positive, St
 from isodose.optimise.constraint import Kind
 from isodose.optimise.robustness import Robustness
 
-TEMPLATES = ("head", "thorax", "pelvis", "arc_head")
-"""Configurations that come with the package, for the built-in patients of these names; one is an arc."""
+TEMPLATES = ("head", "thorax", "pelvis", "arc_head", "photon_head")
+"""Configurations that come with the package, for the built-in patients that their names end in."""
 
 USUAL_BUDGET_S = 51.0
 """Switching time of the published plans that Yang et al. (arXiv 2506.15803) compare with."""
@@ -256,25 +264,31 @@ class SolverEntry(Strict):
     seconds: Positive | None = None
 
 
-class PlanConfig(Strict):
-    """What to plan."""
+class GoalsConfig(Strict):
+    """What to reach, whatever is to reach it."""
 
     name: Text | None = None
-    ion: Literal["proton", "helium", "carbon", "oxygen"]
-    machine: Text | None = None
     fractions: Count = 1
     prescription_gy: Positive
     target: Text
-    beams: tuple[BeamEntry, ...] = ()
-    arc: ArcEntry | None = Field(default=None, validate_default=True)
-    spots: SpotsEntry = SpotsEntry()
     dose_spacing_mm: Positive = 3.0
-    rbe: RbeEntry | None = None
     objectives: Annotated[tuple[ObjectiveEntry, ...], Field(min_length=1)]
     constraints: tuple[ConstraintEntry, ...] = ()
     ranks: dict[str, Count] = Field(default_factory=dict)
-    scenarios: ScenariosEntry = ScenariosEntry()
     solver: SolverEntry = SolverEntry()
+
+
+class PlanConfig(GoalsConfig):
+    """What to plan with ions."""
+
+    modality: Literal["ion"] = "ion"
+    ion: Literal["proton", "helium", "carbon", "oxygen"]
+    machine: Text | None = None
+    beams: tuple[BeamEntry, ...] = ()
+    arc: ArcEntry | None = Field(default=None, validate_default=True)
+    spots: SpotsEntry = SpotsEntry()
+    rbe: RbeEntry | None = None
+    scenarios: ScenariosEntry = ScenariosEntry()
 
     @field_validator("arc")
     @classmethod
@@ -284,7 +298,36 @@ class PlanConfig(Strict):
         return value
 
 
-def read_config(path: str | Path) -> PlanConfig:
+class PhotonBeamEntry(Strict):
+    """A field of photons."""
+
+    gantry_deg: Number
+    couch_deg: Number = 0.0
+
+
+class BixelsEntry(Strict):
+    """Where bixels are."""
+
+    side_mm: Annotated[Number, Field(ge=1.0, le=100.0)] = 5.0
+    margin_mm: Annotated[Number, Field(ge=0.0, le=100.0)] = 5.0
+
+
+class PhotonConfig(GoalsConfig):
+    """What to plan with photons."""
+
+    modality: Literal["photon"]
+    beams: Annotated[tuple[PhotonBeamEntry, ...], Field(min_length=1)]
+    bixels: BixelsEntry = BixelsEntry()
+
+
+class _Modality(Strict):
+    """The one key that tells which of the two a file is."""
+
+    model_config = ConfigDict(extra="ignore")
+    modality: Literal["ion", "photon"] = "ion"
+
+
+def read_config(path: str | Path) -> PlanConfig | PhotonConfig:
     """Configuration of a YAML file, or the template of a name in `TEMPLATES`.
 
     Raises
@@ -293,7 +336,9 @@ def read_config(path: str | Path) -> PlanConfig:
         Naming the file and the field that is wrong.
     """
     if str(path) in TEMPLATES:
-        return read_yaml(Path(str(files("isodose.optimise") / "templates" / f"{path}.yaml")), PlanConfig)
+        path = Path(str(files("isodose.optimise") / "templates" / f"{path}.yaml"))
     if not Path(path).exists():
         raise InputError("CONFIG", repr(str(path)), f"a YAML file, or one of {', '.join(TEMPLATES)}")
+    if read_yaml(path, _Modality).modality == "photon":
+        return read_yaml(path, PhotonConfig)
     return read_yaml(path, PlanConfig)

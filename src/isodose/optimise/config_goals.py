@@ -12,7 +12,7 @@ from isodose.biology.models import check_ion, model
 from isodose.biology.tissue import TissueMap, read_tissue_map, tissue
 from isodose.errors import InputError
 from isodose.optimise.cluster_quantity import cluster_dose, cluster_quantity
-from isodose.optimise.config import ObjectiveEntry, PlanConfig
+from isodose.optimise.config import GoalsConfig, ObjectiveEntry, PhotonConfig, PlanConfig
 from isodose.optimise.constraint import Constraint
 from isodose.optimise.dvh_points import MaxDvh, MinDvh
 from isodose.optimise.extremes import MaxDose, MinDose
@@ -30,7 +30,7 @@ _FROM_BELOW = (SquaredDeviation, SquaredUnderdosing, MinDose)
 _FROM_ABOVE = (SquaredDeviation, SquaredOverdosing, MaxDose)
 
 
-def goals_of(config: PlanConfig, patient: Patient, grid: Grid) -> tuple[Goal, ...]:
+def goals_of(config: GoalsConfig, patient: Patient, grid: Grid) -> tuple[Goal, ...]:
     """Goals of a configuration.
 
     Parameters
@@ -60,7 +60,7 @@ def goals_of(config: PlanConfig, patient: Patient, grid: Grid) -> tuple[Goal, ..
     )
 
 
-def constraints_of(config: PlanConfig, patient: Patient, grid: Grid) -> tuple[Constraint, ...]:
+def constraints_of(config: GoalsConfig, patient: Patient, grid: Grid) -> tuple[Constraint, ...]:
     """Constraints of a configuration, of all voxels of their structures whatever their ranks.
 
     Parameters
@@ -160,7 +160,7 @@ def _objective(entry: ObjectiveEntry, place: str) -> Objective:
     return kind(**given)
 
 
-def _ranks(config: PlanConfig, patient: Patient, names: Sequence[str]) -> dict[str, int]:
+def _ranks(config: GoalsConfig, patient: Patient, names: Sequence[str]) -> dict[str, int]:
     given = {patient.structure(name).name: rank for name, rank in config.ranks.items()}
     for name in given:
         if name not in names:
@@ -174,24 +174,25 @@ def _usual_rank(role: Role) -> int:
     return 3 if role is Role.EXTERNAL else 2
 
 
-def _quantities(config: PlanConfig, patient: Patient, grid: Grid) -> Mapping[str, VoxelQuantity]:
-    found: dict[str, VoxelQuantity] = {
-        "dose": PhysicalDose(),
-        "letd": LetOfDose(),
-        "let_dose": LetTimesDose(),
-    }
-    if config.rbe is not None:
+def _quantities(config: GoalsConfig, patient: Patient, grid: Grid) -> Mapping[str, VoxelQuantity]:
+    found: dict[str, VoxelQuantity] = {"dose": PhysicalDose()}
+    expected = "an RBE model under rbe.model for it"
+    if isinstance(config, PhotonConfig):
+        expected = "dose, which is all that photons have"
+    else:
+        found |= {"letd": LetOfDose(), "let_dose": LetTimesDose()}
+    if isinstance(config, PlanConfig) and config.rbe is not None:
         chosen = model(config.rbe.model)
         check_ion(chosen, config.ion)
         found["rbe_dose"] = rbe_dose(chosen, patient, tissues_of(config), grid)
     wanted = [(f"objectives[{i}].quantity", entry.quantity) for i, entry in enumerate(config.objectives)]
     wanted += [(f"constraints[{i}].quantity", entry.quantity) for i, entry in enumerate(config.constraints)]
     for field, quantity in wanted:
-        clusters = cluster_quantity(quantity)
+        clusters = cluster_quantity(quantity) if isinstance(config, PlanConfig) else None
         if clusters is not None and quantity not in found:
             found[quantity] = cluster_dose(clusters, patient, grid)
         if quantity not in found:
-            raise InputError(field, quantity, "an RBE model under rbe.model for it")
+            raise InputError(field, quantity, expected)
     return found
 
 

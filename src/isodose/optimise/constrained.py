@@ -101,7 +101,7 @@ def optimise_constrained(
         before = residuals
         residuals = np.array([term.residual(v) for term, v in zip(terms, values, strict=True)])
         stopped = _stopped(found, history[-1], settings)
-        if stopped is None and np.all(residuals <= tolerances):
+        if stopped is None and found.stopped != "iterations" and np.all(residuals <= tolerances):
             stopped = found.stopped
         if stopped is not None:
             break

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +22,21 @@ from isodose.optimise.cluster_quantity import cluster_quantity
 from isodose.optimise.config import PlanConfig
 from isodose.optimise.config_goals import constraints_of, goals_of
 from isodose.optimise.config_shifter import shifter_of
-from isodose.optimise.constrained import Kept, kept, optimise_constrained, penalties
+from isodose.optimise.constrained import kept
 from isodose.optimise.constraint import Constraint
-from isodose.optimise.goal import Goal, goals_at
-from isodose.optimise.minimum_weight import least_particles, optimise_deliverable
+from isodose.optimise.goal import Goal
+from isodose.optimise.minimum_weight import least_particles
 from isodose.optimise.problem import Problem
 from isodose.optimise.scenarios import Scenario, engine_of, scenario_influences, scenario_set, shifted
-from isodose.optimise.solver import Result, SolverSettings, Watcher, optimise
+from isodose.optimise.solver import Watcher
+from isodose.optimise.weighted_plan import (
+    GoalTask,
+    Say,
+    WeightedPlan,
+    optimised_weights,
+    voxels_seen,
+    with_weights,
+)
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.placement import Placement
@@ -38,46 +45,40 @@ from isodose.plan.simple_plan import simple_plan
 from isodose.track.database import cluster_database
 
 _BYTES_PER_GIB = 2**30
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FieldPlan:
-    """A plan, and how it came about.
+class PlanningTask(GoalTask):
+    """What a configuration asks for in a patient, whatever spots are to do it.
 
     Parameters
     ----------
-    plan
-        With optimised weights; spots without weight are left out.
-    goals
-        What it was to reach.
+    patient, config
+        Whom to treat, and what to reach.
+    goals, constraints
+        On the engine's grid.
+    machine, engine
+        What delivers it, and what computes the influence.
     scenarios
-        In which it was to reach it, the nominal one first.
-    goal_values
-        Value of each goal in each scenario, ``(goals, scenarios)``, as of `Problem.goal_values`.
-    kept
-        What became of the constraints.
-    result
-        Of the solver.
-    machine
-        That delivers it.
-    engine
-        That computed the influence, for the dose.
+        The nominal one first.
     """
 
-    plan: Plan
-    goals: tuple[Goal, ...]
-    scenarios: tuple[Scenario, ...]
-    goal_values: NDArray[np.float64]
-    kept: tuple[Kept, ...]
-    result: Result
+    config: PlanConfig
     machine: Machine
     engine: PencilBeam
+    scenarios: tuple[Scenario, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldPlan(WeightedPlan):
+    """A plan of ions, and how it came about."""
+
+    task: PlanningTask
 
     def doses(self, patient: Patient, quantities: Sequence[Quantity] = ()) -> Iterator[Dose]:
         """Dose per fraction in each scenario, the nominal one first, with further quantities if wanted."""
-        for scenario in self.scenarios:
-            engine = engine_of(self.engine, scenario)
+        for scenario in self.task.scenarios:
+            engine = engine_of(self.task.engine, scenario)
             yield engine.compute(patient, shifted(self.plan, scenario), (Quantity.DOSE, *quantities))
 
 
@@ -113,41 +114,6 @@ def plan_fields(
     return weighted_plan(task, _placed(patient, config, task.machine), threads, progress, say)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlanningTask:
-    """What a configuration asks for in a patient, whatever spots are to do it.
-
-    Parameters
-    ----------
-    patient, config
-        Whom to treat, and what to reach.
-    machine, engine
-        What delivers it, and what computes the influence.
-    goals, constraints
-        On the engine's grid.
-    scenarios
-        The nominal one first.
-    """
-
-    patient: Patient
-    config: PlanConfig
-    machine: Machine
-    engine: PencilBeam
-    goals: tuple[Goal, ...]
-    constraints: tuple[Constraint, ...]
-    scenarios: tuple[Scenario, ...]
-
-    @property
-    def needs(self) -> tuple[Quantity, ...]:
-        """Quantities that the goals and constraints look at."""
-        return tuple(dict.fromkeys(q for goal in self.terms for q in goal.quantity.needs))
-
-    @property
-    def terms(self) -> tuple[Goal, ...]:
-        """Goals, and after them a quadratic penalty for each constraint."""
-        return (*self.goals, *penalties(self.constraints, self.goals))
-
-
 def planning_task(patient: Patient, config: PlanConfig, threads: int | None = None) -> PlanningTask:
     """Machine, engine, goals and scenarios of a configuration; errors as of `plan_fields`."""
     machine = machine_named(config.machine or f"generic_{config.ion}")
@@ -161,12 +127,12 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
         config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
     )
     _check_robust((*goals, *constraints), scenarios)
-    return PlanningTask(patient, config, machine, engine, goals, constraints, scenarios)
+    return PlanningTask(patient, config, goals, constraints, machine, engine, scenarios)
 
 
 def clusters_of(config: PlanConfig) -> tuple[Quantity, ...]:
-    """Cluster doses that objectives look at."""
-    found = (cluster_quantity(entry.quantity) for entry in config.objectives)
+    """Cluster doses that objectives and constraints look at."""
+    found = (cluster_quantity(entry.quantity) for entry in (*config.objectives, *config.constraints))
     return tuple(dict.fromkeys(q for q in found if q is not None))
 
 
@@ -195,21 +161,18 @@ def weighted_plan(
     problem = Problem(watched, terms, config.scenarios.robustness, threads)
     limits = f" and {len(task.constraints)} constraints" if task.constraints else ""
     say(f"optimising {problem.spots} spots for {len(task.goals)} objectives{limits}")
-    result = _optimised(problem, plan, task, progress)
-    done = _with_weights(plan, result.weights)
+    least = None
+    if config.spots.minimum_mu > 0.0:
+        least = least_particles(plan, task.machine, config.spots.minimum_mu)
+    result = optimised_weights(problem, plan, task, progress, least)
     values = problem.goal_values(result.weights)[: len(task.goals)]
     held = kept(problem, task.constraints, result.weights)
-    return FieldPlan(done, task.goals, task.scenarios, values, held, result, task.machine, engine)
+    return FieldPlan(with_weights(plan, result.weights), task, values, held, result)
 
 
 def voxels_of(task: PlanningTask, goals: Sequence[Goal]) -> NDArray[np.bool_] | None:
     """Voxels of the dose grid that goals look at, ``[z, y, x]``; None for no goal."""
-    if not goals:
-        return None
-    grid = task.engine.grid(task.patient)
-    mask = np.zeros(grid.size, dtype=np.bool_)
-    mask[goals_at(goals)] = True
-    return mask.reshape(grid.shape)
+    return voxels_seen(goals, task.engine.grid(task.patient))
 
 
 def _placed(patient: Patient, config: PlanConfig, machine: Machine) -> Plan:
@@ -266,35 +229,3 @@ def _watched(
                 "spots, scenarios or robust objectives, or a larger dose_spacing_mm",
             )
         yield matrix
-
-
-def _optimised(problem: Problem, plan: Plan, task: PlanningTask, progress: Watcher | None) -> Result:
-    config = task.config
-    solve: Callable[..., Result] = optimise
-    if task.constraints:
-        solve = partial(optimise_constrained, constraints=task.constraints)
-    start = np.concatenate([layer.spots.particles for beam in plan.beams for layer in beam.layers])
-    settings = SolverSettings(**config.solver.model_dump())
-    if config.spots.minimum_mu == 0.0:
-        return solve(problem, start, settings, progress)
-    least = least_particles(plan, task.machine, config.spots.minimum_mu)
-    return optimise_deliverable(problem, least, start, settings, progress, solve)
-
-
-def _with_weights(plan: Plan, weights: NDArray[np.float64]) -> Plan:
-    """Plan with other weights, without spots, layers and beams that have none."""
-    beams, at = [], 0
-    for beam in plan.beams:
-        layers = []
-        for layer in beam.layers:
-            particles = weights[at : at + len(layer.spots)]
-            at += len(layer.spots)
-            used = particles > 0.0
-            if used.any():
-                x, y = layer.spots.x_mm[used], layer.spots.y_mm[used]
-                layers.append(replace(layer, spots=type(layer.spots)(x, y, particles[used])))
-        if layers:
-            beams.append(replace(beam, layers=tuple(layers)))
-    if not beams:
-        raise InputError("objectives", "an optimum without any dose", "at least one that asks for dose")
-    return replace(plan, beams=tuple(beams))

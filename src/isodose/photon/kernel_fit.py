@@ -39,14 +39,14 @@ class Accelerator:
     Parameters
     ----------
     spectrum_power, spectrum_decay_per_mev
-        Numbers of photons are ``E^power exp(-decay E)`` from 0.25 to 6 MeV (the form of Fippel et al., Med
-        Phys 30 (2003) 301). The decay is chosen for 67 % of the maximum at 100 mm depth; it makes the
-        mean 1.85 MeV.
+        Numbers of photons are ``E^power exp(-decay E)`` from 0.25 to 6 MeV, a form chosen for its shape. The
+        decay is chosen for 67 % of the maximum at 100 mm depth; it makes the mean 1.85 MeV.
     source_sigma_mm
         Of the source at the isocentre plane: FWHM 5.6 mm.
     extrafocal
-        Photons scattered in the head per photon of the source: 0.06 in a 6 MV beam (Phys Med Biol 40 (1995),
-        doi 10.1088/0031-9155/40/6/011). Taken to be spread as the fourth Gaussian, 35 mm, at the isocentre.
+        Photons scattered in the head per photon of the source; 0.06 is a choice, without a source that was
+        looked up, that gives output factors of accelerators (``tests/photon/test_kernel.py``). Taken to be
+        spread as the fourth Gaussian, 35 mm, at the isocentre.
     contamination
         Dose of electrons from the head at the surface, over the largest dose of the photons; it falls by
         exp(-z / 10 mm).

@@ -90,9 +90,7 @@ def simple_plan(
     if not (np.isfinite(prescription_gy) and prescription_gy > 0):
         raise InputError("prescription_gy", prescription_gy, "a positive dose in Gy")
     structure = patient.structure(target)
-    if structure.is_empty:
-        raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
-    _check_inside(patient, structure)
+    check_inside(patient, structure)
     rsp = (calibration or calibration_of(patient.calibration)).rsp(patient.ct, patient.external)
     centre = structure.centre_mm if isocentre_mm is None else isocentre_mm
     beams = tuple(
@@ -118,7 +116,16 @@ def simple_plan(
     )
 
 
-def _check_inside(patient: Patient, structure: Structure) -> None:
+def check_inside(patient: Patient, structure: Structure) -> None:
+    """Refuse a target that is empty, or of which more than half lies outside the body.
+
+    Raises
+    ------
+    InputError
+        Saying how much.
+    """
+    if structure.is_empty:
+        raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
     external = patient.external
     if external is None or structure.name == external.name:
         return

@@ -17,10 +17,12 @@ from isodose.evaluate.dvh import Dvh
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
 from isodose.patient.volume import Volume
+from isodose.photon.photon_plan import PhotonPlan
 from isodose.plan.plan import Beam, Plan
 from isodose.report.cluster_dose import cluster_planes, cluster_profile
 from isodose.report.colours import ISODOSES, dose_wash
 from isodose.report.curves import beam_profiles, dvh_figure, spectra_figure, spot_maps
+from isodose.report.fluence import fluence_maps
 from isodose.report.focus import point_of_interest_mm, reference_gy, target_of
 from isodose.report.planes import Wash, three_planes
 
@@ -100,10 +102,11 @@ def dose_pictures(patient: Patient, plan: Plan, dose: Dose, histograms: Mapping[
                 f"{quantity.label}, mean over {where}.",
             )
         )
-    pictures.append(
-        Picture("spots", spot_maps(shown), "Spots", f"What the plan asks of the machine, per fraction.{some}")
-    )
-    return pictures
+    asked = "What the plan asks of the machine, per fraction."
+    if isinstance(plan, PhotonPlan):
+        maps = fluence_maps(plan.beams, plan.bixel_mm)
+        return [*pictures, Picture("spots", maps, "Fluence", f"{asked} Beam's eye view.")]
+    return [*pictures, Picture("spots", spot_maps(shown), "Spots", f"{asked}{some}")]
 
 
 def _cluster_pictures(

@@ -17,8 +17,10 @@ from isodose.evaluate.dvh import Dvh, dvh
 from isodose.patient.files import atomic_path
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Role
+from isodose.photon.photon_plan import PhotonPlan
 from isodose.plan.plan import Plan
 from isodose.report.figures import Picture, dose_pictures
+from isodose.report.fluence import bixels_table
 from isodose.report.focus import reference_gy, target_of
 from isodose.report.tables import (
     Table,
@@ -92,7 +94,7 @@ def write_report(
     pictures = dose_pictures(patient, plan, dose, histograms)
     tables = {
         "dvh": dvh_table(histograms, patient.structures, plan.prescription_gy),
-        "spots": beams_table(plan),
+        "spots": bixels_table(plan) if isinstance(plan, PhotonPlan) else beams_table(plan),
     }
     for picture, table in more:
         pictures.append(picture)
@@ -196,8 +198,12 @@ def _facts(patient: Patient, plan: Plan, dose: Dose, histograms: dict[str, Dvh])
         )
         if plan.prescription_gy:
             facts.append(Fact(f"{target.name}: V95%", f"{h.v(0.95 * plan.prescription_gy):.1f}", "%"))
-    facts.append(Fact("Beams / layers / spots", _counts(plan)))
-    facts.append(Fact("Particles per fraction", f"{plan.particles:.3g}", plan.ion))
+    if isinstance(plan, PhotonPlan):
+        bixels = sum(beam.spot_count for beam in plan.beams)
+        facts.append(Fact("Beams / bixels", f"{len(plan.beams)} / {bixels}"))
+    else:
+        facts.append(Fact("Beams / layers / spots", _counts(plan)))
+        facts.append(Fact("Particles per fraction", f"{plan.particles:.3g}", plan.ion))
     if "histories" in dose.provenance:
         facts.append(Fact("Histories", f"{int(dose.provenance['histories']):,}".replace(",", "\u202f")))
     if "relative_uncertainty" in dose.provenance:
