@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--robust", type=Path, help="folder of benchmarks/arc_robust.py")
     parser.add_argument("--out", type=Path, help="where to write; by default FOLDER/paper")
     parser.add_argument("--selector", default="joint, 51 s", help="drawn beside the swarm")
+    parser.add_argument("--robust-selector", default="robust joint", help="drawn beside it over scenarios")
     parser.add_argument("--cases", nargs="*", default=[], help="parts of the names of the cases of figure 3")
     options = parser.parse_args(arguments)
     cases = read_cases(options.folder, options.robust)
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "figure_2": metrics_by_volume(cases, both),
         "figure_3a": sequences(chosen, both),
         "figure_3b": dose_maps(chosen, both),
-        "figure_3c": robustness(chosen, both),
+        "figure_3c": robustness(chosen, (BASELINE, options.robust_selector)),
     }
     for name, figure in figures.items():
         if figure is None:

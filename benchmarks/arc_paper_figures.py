@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from arc_results import Case, column
+from arc_results import STEM, TARGET, Case, column
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,12 +28,13 @@ COLOURS = (BEAM_COLOURS[1], BEAM_COLOURS[0])
 MARKERS = ("^", "o")
 ENCLOSED = (0.8, 0.5)
 """Parts of the probability within the contours of the density."""
+STRUCTURES = ((TARGET, "-"), (STEM, "--"))
 LEAST_FOR_DENSITY = 5
 LOW_PERCENT = 10.0
 AROUND_MM = 70.0
 """Beyond the target the slice is cut off at this distance."""
 WINDOW_HU = (-160.0, 240.0)
-TARGET, STEM = "#000000", "#ff3fd0"
+TARGET_LINE, STEM_LINE = "#000000", "#ff3fd0"
 """Colours that no isodose has."""
 
 
@@ -147,8 +148,8 @@ def dose_maps(cases: Sequence[Case], selectors: Sequence[str]) -> Figure | None:
     bar.set_label("Dose / % of the prescription", fontsize=9, color=INK)
     figure.legend(
         handles=[
-            Line2D([], [], color=TARGET, label="target"),
-            Line2D([], [], color=STEM, label="brainstem"),
+            Line2D([], [], color=TARGET_LINE, label="target"),
+            Line2D([], [], color=STEM_LINE, label="brainstem"),
             *(Line2D([], [], color=c, label=f"{p:g} %") for p, c in ISODOSES if p in (50, 80, 95, 105)),
         ],
         loc="outside lower center",
@@ -160,7 +161,7 @@ def dose_maps(cases: Sequence[Case], selectors: Sequence[str]) -> Figure | None:
 
 
 def _has_slice(case: Case, selector: str) -> bool:
-    return bool(np.isfinite(case.row(case.arrays, "slice_gy", selector)).any())
+    return bool(np.isfinite(case.row("slice_gy", selector)).any())
 
 
 def _dose_map(axis: Axes, case: Case, selector: str) -> object:
@@ -168,7 +169,7 @@ def _dose_map(axis: Axes, case: Case, selector: str) -> object:
     half_x, half_y = 0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])
     # Rows run from front to back, so that the patient looks up and its right is at the left.
     extent = (x[0] - half_x, x[-1] + half_x, y[-1] + half_y, y[0] - half_y)
-    percent = 100.0 * case.row(case.arrays, "slice_gy", selector).astype(np.float64) / case.dose_ref_gy
+    percent = 100.0 * case.row("slice_gy", selector).astype(np.float64) / case.dose_ref_gy
     colours, scale = dose_wash()
     axis.imshow(
         case.arrays["ct_hu"], cmap="gray", vmin=WINDOW_HU[0], vmax=WINDOW_HU[1], extent=extent, aspect="equal"
@@ -177,7 +178,7 @@ def _dose_map(axis: Axes, case: Case, selector: str) -> object:
     image = axis.imshow(shown, cmap=colours, norm=scale, extent=extent, alpha=0.45, interpolation="bilinear")
     levels, lines = zip(*[(p, c) for p, c in ISODOSES if p in (50, 80, 95, 105)], strict=True)
     axis.contour(x, y, percent, levels=levels, colors=lines, linewidths=0.9)
-    for key, colour in (("target", TARGET), ("stem", STEM)):
+    for key, colour in (("target", TARGET_LINE), ("stem", STEM_LINE)):
         if case.arrays[key].any():
             axis.contour(x, y, case.arrays[key].astype(float), levels=[0.5], colors=colour, linewidths=1.6)
     inside = np.argwhere(case.arrays["target"])
@@ -197,39 +198,33 @@ def _dose_map(axis: Axes, case: Case, selector: str) -> object:
     return image
 
 
-def robustness(cases: Sequence[Case], selectors: Sequence[str]) -> Figure:
-    """Histograms of the dose, with bands over scenarios if there are any, and of its deviation over them."""
-    with_scenarios = any(case.robust for case in cases)
-    rows = 2 if with_scenarios else 1
-    figure = Figure(figsize=(4.6 * len(cases), 3.9 * rows), layout="constrained", facecolor="white")
-    axes = figure.subplots(rows, len(cases), squeeze=False)
-    for k, case in enumerate(cases):
-        _histograms(axes[0, k], case, selectors)
-        style(axes[0, k], "Dose per fraction / Gy", "Volume / %" if k == 0 else "", _title(case))
-        if with_scenarios:
-            areas = _deviations(axes[1, k], case, selectors)
-            style(axes[1, k], "RMS deviation over scenarios / Gy", "Volume / %" if k == 0 else "", areas)
+def robustness(cases: Sequence[Case], selectors: Sequence[str]) -> Figure | None:
+    """Histograms of the dose as bands over scenarios, and of its deviation over them."""
+    shown = [case for case in cases if case.robust]
+    if not shown:
+        return None
+    figure = Figure(figsize=(4.6 * len(shown), 8.0), layout="constrained", facecolor="white")
+    axes = figure.subplots(2, len(shown), squeeze=False)
+    for k, case in enumerate(shown):
+        label = "Volume / %" if k == 0 else ""
+        _bands(axes[0, k], case, selectors)
+        style(axes[0, k], "Dose per fraction / Gy", label, _title(case))
+        areas = _deviations(axes[1, k], case, selectors)
+        style(axes[1, k], "RMS deviation over scenarios / Gy", label, areas)
     meaning = [Line2D([], [], color=c, label=name) for name, c in zip(selectors, COLOURS, strict=True)]
-    meaning += [
-        Line2D([], [], color=FAINT, label="target"),
-        Line2D([], [], color=FAINT, linestyle="--", label="brainstem"),
-    ]
-    if with_scenarios:
-        meaning.append(Patch(color=FAINT, alpha=0.3, label="all scenarios"))
+    meaning += [Line2D([], [], color=FAINT, linestyle=line, label=name) for name, line in STRUCTURES]
+    meaning.append(Patch(color=FAINT, alpha=0.3, label="all scenarios"))
     figure.legend(handles=meaning, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 
-def _histograms(axis: Axes, case: Case, selectors: Sequence[str]) -> None:
-    arrays = case.robust or case.arrays
-    dose = arrays["dose_gy"]
+def _bands(axis: Axes, case: Case, selectors: Sequence[str]) -> None:
+    dose = case.robust["dose_gy"]
     for name, colour in zip(selectors, COLOURS, strict=True):
-        for key, line in (("dvh_target", "-"), ("dvh_stem", "--")):
-            curves = 100.0 * np.atleast_2d(case.row(arrays, key, name))
-            if len(curves) > 1:
-                axis.fill_between(
-                    dose, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.2, linewidth=0
-                )
+        for structure, line in STRUCTURES:
+            curves = case.in_scenarios(name, structure, "dvh")
+            low, high = curves.min(axis=0), curves.max(axis=0)
+            axis.fill_between(dose, low, high, color=colour, alpha=0.2, linewidth=0)
             axis.plot(dose, curves[0], line, color=colour, linewidth=1.5)
     axis.axvline(case.dose_ref_gy, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
     axis.set_xlim(0.0, 1.2 * case.dose_ref_gy)
@@ -238,18 +233,15 @@ def _histograms(axis: Axes, case: Case, selectors: Sequence[str]) -> None:
 
 def _deviations(axis: Axes, case: Case, selectors: Sequence[str]) -> str:
     """Draw them; returns the areas under them in words."""
-    if not case.robust:
-        return "no scenarios stored"
-    rms = case.robust["rms_gy"].astype(np.float64)
-    text = []
-    furthest = 0.0
+    rms = np.asarray(case.robust["dose_gy"], dtype=np.float64)
+    text, furthest = [], float(rms[1])
     for name, colour in zip(selectors, COLOURS, strict=True):
         areas = []
-        for key, line in (("rvh_target", "-"), ("rvh_stem", "--")):
-            curve = case.row(case.robust, key, name).astype(np.float64)
-            areas.append(float(np.trapezoid(curve, rms)))
-            axis.plot(rms, 100.0 * curve, line, color=colour, linewidth=1.5)
-            furthest = max(furthest, float(rms[np.flatnonzero(curve > 0.005)[-1]]))
+        for structure, line in STRUCTURES:
+            percent = case.in_scenarios(name, structure, "rvh")
+            areas.append(float(np.trapezoid(percent / 100.0, rms)))
+            axis.plot(rms, percent, line, color=colour, linewidth=1.5)
+            furthest = max(furthest, float(rms[percent > 0.5].max(initial=0.0)))
         text.append(f"{name}: area {areas[0]:.3f} Gy target, {areas[1]:.3f} Gy brainstem")
     axis.set_xlim(0.0, 1.1 * furthest)
     axis.set_ylim(0.0, 102.0)

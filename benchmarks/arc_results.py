@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
 BASELINE = "swarm"
+TARGET, STEM = "PTV70", "Brainstem"
+"""Structures by whose names ``arc_robust.py`` keeps its curves."""
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -29,7 +31,9 @@ class Case:
     arrays
         The npz file: histograms, and a slice of the dose.
     robust
-        Histograms over scenarios of the same patient; empty where there are none.
+        Curves over scenarios of the same patient; empty where there are none. Of each selector and structure
+        ``selector/structure/dvh`` has a row a scenario, the nominal one first, and ``.../rvh`` is that of the
+        deviation, both in percent of the volume on the axis ``dose_gy``.
     """
 
     name: str
@@ -62,18 +66,26 @@ class Case:
 
     def at_least(self, which: str, selector: str, part: float) -> float:
         """Dose that a part of a structure receives at least; of part 0 the largest dose, to a bin's width."""
-        curve = np.asarray(self.row(self.arrays, which, selector), dtype=np.float64)
+        curve = np.asarray(self.row(which, selector), dtype=np.float64)
         dose = np.asarray(self.arrays["dose_gy"], dtype=np.float64)
         if part <= 0.0:
             return float(dose[np.flatnonzero(curve > 0.0)[-1]])
         return float(np.interp(-part, -curve, dose))
 
-    def row(self, arrays: Arrays, which: str, selector: str) -> NDArray[Any]:
+    def row(self, which: str, selector: str) -> NDArray[Any]:
         """Row of a selector in one of the stored arrays."""
-        names = [str(name) for name in arrays["selectors"]]
+        names = [str(name) for name in self.arrays["selectors"]]
         if selector not in names:
             raise SystemExit(f"{self.name}: no {which} of {selector!r}, only of {', '.join(names)}")
-        return np.asarray(arrays[which][names.index(selector)])
+        return np.asarray(self.arrays[which][names.index(selector)])
+
+    def in_scenarios(self, selector: str, structure: str, kind: str) -> NDArray[np.float64]:
+        """Curves over scenarios, percent; of kind ``dvh`` ``(scenarios, n)``, of kind ``rvh`` ``(n,)``."""
+        key = f"{selector}/{structure}/{kind}"
+        if key not in self.robust:
+            names = sorted({k.split("/")[0] for k in self.robust if "/" in k})
+            raise SystemExit(f"{self.name}: no {key} over scenarios, only of {', '.join(names)}")
+        return np.asarray(self.robust[key], dtype=np.float64)
 
     def energies(self, selector: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Gantry angle and energy of every layer, in the order of delivery."""

@@ -11,7 +11,6 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SELECTORS = ("swarm", "exact", "joint, 51 s")
 DOSE = np.linspace(0.0, 2.6, 521).astype(np.float32)
-RMS = np.linspace(0.0, 0.5, 101).astype(np.float32)
 
 
 @pytest.fixture
@@ -62,14 +61,14 @@ def made_case(folder, robust, number):
         **{key: np.stack(values).astype(np.float32) for key, values in dvh.items()},
     )  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(numbers))
-    shifts = np.array([0.0, -0.05, 0.06])
-    np.savez(
-        robust / f"{name}.npz", selectors=np.array(SELECTORS), dose_gy=DOSE, rms_gy=RMS,
-        dvh_target=np.stack([[_falling(2.0 + s, 0.2) for s in shifts] for _ in SELECTORS]),
-        dvh_stem=np.stack([[_falling(0.8 + s, 0.6) for s in shifts] for _ in SELECTORS]),
-        rvh_target=np.stack([_falling(0.1 - 0.02 * k, 0.05, RMS) for k in range(3)]),
-        rvh_stem=np.stack([_falling(0.2, 0.1, RMS) for _ in range(3)]),
-    )  # fmt: skip
+    curves = {"dose_gy": DOSE}
+    for k, selector in enumerate(("swarm", "robust joint")):
+        for structure, middle, width in (("PTV70", 2.0, 0.2), ("Brainstem", 0.8 - 0.1 * k, 0.6)):
+            key = f"{selector}/{structure}"
+            shifts = (0.0, -0.05 / (k + 1), 0.06 / (k + 1))
+            curves[f"{key}/dvh"] = np.stack([100.0 * _falling(middle + s, width) for s in shifts])
+            curves[f"{key}/rvh"] = 100.0 * _falling(0.1 - 0.02 * k, 0.05)
+    np.savez(robust / f"validation_pt_{number}_expectation_100.npz", **curves)
 
 
 @pytest.fixture
@@ -109,7 +108,8 @@ def test_what_is_not_stored_is_not_drawn(arc_paper, folders, capsys):
     arc_paper.main([str(plain), "--cases", "pt_2", "pt_5"])
     assert "figure_3b.png: nothing stored" in capsys.readouterr().out
     assert not (plain / "paper" / "figure_3b.png").exists()
-    assert (plain / "paper" / "figure_3c.png").exists()
+    assert not (plain / "paper" / "figure_3c.png").exists()
+    assert (plain / "paper" / "figure_3a.png").exists()
 
 
 def test_a_few_cases_have_no_density_but_are_drawn(arc_paper, folders):
@@ -125,3 +125,5 @@ def test_folders_without_results_and_unknown_selectors_end_the_command(arc_paper
         arc_paper.main([str(tmp_path)])
     with pytest.raises(SystemExit, match="not one of swarm"):
         arc_paper.main([str(folders[0]), "--selector", "best"])
+    with pytest.raises(SystemExit, match="only of robust joint, swarm"):
+        arc_paper.main([str(folders[0]), "--robust", str(folders[1]), "--robust-selector", "best"])
