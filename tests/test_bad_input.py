@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import yaml
 
+from isodose.cli import BAD_INPUT, main
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError, IsodoseWarning
 from isodose.machine.machine_file import machine
@@ -172,6 +175,97 @@ def test_region_without_contours_is_an_empty_target(folder):
 def test_planning_is_refused(block, arguments, message):
     with pytest.raises(InputError, match=message):
         simple_plan(block, **{"target": "PTV", "ion": "proton"} | arguments)
+
+
+OBJECTIVE = {"structure": "PTV", "objective": "squared_deviation", "d_ref": 2.0}
+FIELDS = {
+    "ion": "proton",
+    "prescription_gy": 2.0,
+    "target": "PTV",
+    "beams": [{"gantry_deg": 0.0}],
+    "dose_spacing_mm": 5.0,
+    "objectives": [OBJECTIVE],
+}
+ARC = {k: v for k, v in FIELDS.items() if k != "beams"} | {
+    "arc": {"start_deg": -20.0, "stop_deg": 20.0, "spacing_deg": 20.0, "selector": "exact"},
+    "spots": {"spacing_mm": 10.0, "layer_spacing_mm": 10.0},
+}
+PHOTONS = {k: v for k, v in FIELDS.items() if k != "ion"} | {"modality": "photon"}
+HOLES = "energy,70,100,130\n70,0,5,5\n100,0.6,0,\n130,0.6,0.6,0\n"
+
+
+def objectives(*rows: dict[str, object]) -> dict[str, object]:
+    return {"objectives": [{"structure": "PTV"} | row for row in rows]}
+
+
+def constraints(*rows: tuple[str, str, float]) -> dict[str, object]:
+    return {
+        "constraints": [dict(zip(("structure", "constraint", "limit"), row, strict=True)) for row in rows]
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "message"),
+    [
+        (FIELDS, objectives({"objective": "squared"}), r"objectives\[0\]\.objective: found 'squared'"),
+        (
+            FIELDS,
+            objectives(
+                {"objective": "squared_underdosing", "d_min": 2.0}, {"objective": "max_dose", "d_max": 1.9}
+            ),
+            r"objectives\[0\] for 'PTV': found SquaredUnderdosing.*goes with MaxDose",
+        ),
+        (FIELDS, {"objectives": [OBJECTIVE | {"structure": "cord"}]}, r"structure: found 'cord'.*body, PTV"),
+        (FIELDS, {"target": "GTV"}, r"structure: found 'GTV'.*body, PTV"),
+        (FIELDS, {"target": "outside"}, r"target 'outside': found a structure of which 100 % lies outside"),
+        (FIELDS, {"target": "empty"}, r"target 'empty': found an empty structure"),
+        (
+            FIELDS,
+            {"beams": [{"gantry_deg": 0.0, "range_shifter": "RS1"}]},
+            r"beams\[0\]\.range_shifter.*RS40",
+        ),
+        (
+            FIELDS,
+            constraints(("body", "max_dose", 1.9), ("PTV", "min_dose", 2.0)),
+            r"constraints\[1\]: found min_dose 2 in 'PTV'.*voxels that 'PTV' and 'body' share",
+        ),
+        (FIELDS, constraints(("PTV", "max", 1.9)), r"constraints\[0\]\.constraint: found 'max'"),
+        (FIELDS, constraints(("PTV", "max_dose", 0.0)), r"constraints\[0\]\.limit: found 0\.0"),
+        (ARC, {"target": "outside"}, r"target 'outside': found a structure of which 100 % lies outside"),
+        (ARC, {"target": "empty"}, r"target 'empty': found an empty structure"),
+        (ARC, {"arc": ARC["arc"] | {"organs": ["cord"]}}, r"structure: found 'cord'"),
+        (
+            ARC,
+            {"arc": ARC["arc"] | {"layers_per_point": 2, "budget_s": 1.0}},
+            r"arc\.budget_s: found 1 s, expected at least [\d.]+ s, the least",
+        ),
+        (
+            ARC,
+            {"arc": ARC["arc"] | {"switching": "holes.csv"}},
+            r"holes\.csv: seconds\[1\]\[2\], from 100 to 130 MeV/u: found nothing",
+        ),
+        (ARC, {"arc": ARC["arc"] | {"switching": "none.csv"}}, r"arc\.switching: found 'none\.csv'"),
+        (PHOTONS, {"target": "outside"}, r"target 'outside': found a structure of which 100 % lies outside"),
+        (PHOTONS, {"target": "empty"}, r"target 'empty': found an empty structure"),
+        (PHOTONS, {"ion": "proton"}, r"ion: found unknown key 'ion'"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused_with_the_reason(
+    block, tmp_path, monkeypatch, capsys, config, changes, message
+):
+    air = np.zeros(GRID.shape, np.float32)
+    nothing = Structure("empty", Role.PTV, GRID, air.copy())
+    air[:, :, 0] = 1.0
+    structures = {**block.structures, "outside": Structure("outside", Role.PTV, GRID, air), "empty": nothing}
+    monkeypatch.setattr("isodose.patient.load.load_patient", lambda _: replace(block, structures=structures))
+    monkeypatch.chdir(tmp_path)
+    Path("holes.csv").write_text(HOLES)
+    Path("config.yaml").write_text(yaml.safe_dump(config | changes))
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "block", "config.yaml", "--threads", "1", "--out", "run"])
+    assert ended.value.code == BAD_INPUT
+    assert re.search(message, capsys.readouterr().err)
+    assert not Path("run").exists()
 
 
 def plan(energy: float = 100.0, x: float = 0.0, weight: float = 1e6, ion: str = "proton", **beam) -> Plan:

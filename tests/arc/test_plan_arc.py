@@ -172,7 +172,7 @@ def test_a_target_outside_the_body_is_refused(ball):
     body[:, :, :20] = 1.0
     outline = Structure("External", Role.EXTERNAL, ball.grid, body)
     patient = replace(ball, structures={**ball.structures, "External": outline})
-    with pytest.raises(InputError, match="outside the body"):
+    with pytest.raises(InputError, match="lies outside 'External'"):
         plan_arc(patient, _config(), threads=1)
 
 

@@ -5,7 +5,8 @@ import yaml
 
 from isodose.errors import InputError
 from isodose.optimise.config import TEMPLATES, PlanConfig, read_config
-from isodose.optimise.config_goals import check_contradictions, goals_of
+from isodose.optimise.config_goals import check_contradictions, constraints_of, goals_of
+from isodose.optimise.goal import voxels_of
 from isodose.patient.builtin import builtin_patient
 
 SMALL = {
@@ -109,6 +110,15 @@ def test_contradictions_are_refused(pelvis, rows):
     for order in (rows, rows[::-1]):
         with pytest.raises(InputError, match=r"objectives\[\d\]"):
             goals_of(_with_objectives(*order), pelvis, pelvis.grid)
+
+
+def test_limits_that_one_dose_can_keep_are_no_contradiction(pelvis):
+    rows = [("PTV", "max_dose", 2.2), ("PTV", "min_dose", 1.8), ("External", "max_mean", 0.1)]
+    limits = [dict(zip(("structure", "constraint", "limit"), row, strict=True)) for row in rows]
+    found = constraints_of(_config(constraints=limits), pelvis, pelvis.grid)
+    assert [(c.structure, str(c.kind), c.limit) for c in found] == rows
+    # A constraint is of the whole structure, whatever belongs to others of a higher rank.
+    assert found[2].voxels.size == voxels_of(pelvis.structure("External"), pelvis.grid).size
 
 
 def test_what_goes_together_is_accepted(pelvis):

@@ -41,6 +41,7 @@ from isodose.optimise.solver import Watcher
 from isodose.optimise.weighted_plan import Say
 from isodose.patient.patient import Patient
 from isodose.pencilbeam.engine import PencilBeam
+from isodose.plan.simple_plan import check_inside
 
 _BYTES_PER_GIB = 2**30
 _COVERED_VOXELS = 3000
@@ -105,6 +106,7 @@ def plan_arc(
         raise InputError("arc", "nothing", "where the arc begins and ends")
     measured = _measured_switching(config.arc)
     lattice = _lattice(config.spots)
+    check_inside(patient, patient.structure(config.target))
     task = planning_task(patient, config, threads)
     arcs = _arcs(config.arc, task.machine)
     energies = None if measured is None else _deliverable(measured, task.machine, config.arc)
