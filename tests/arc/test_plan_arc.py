@@ -224,7 +224,7 @@ def test_the_command_writes_plan_dose_report_and_record(ball, tmp_path, monkeypa
     assert written.values.max() > 1.5
     record = read_record(tmp_path / "run")
     assert record["provenance"]["arc"]["seconds"]["switching_s"] <= 10.0
-    for name in ("arc", "frontier", "optimisation"):
+    for name in ("arc", "delivery", "frontier", "optimisation"):
         assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Delivery, gantry turns all the time" in page

@@ -65,8 +65,8 @@ class ArcPlan:
         Those of them that have weight.
     counts
         Control points, and the spots of all layers.
-    time
-        Of the delivery of one fraction.
+    time, speed
+        Of the delivery of one fraction, and what the machine can do.
     frontier
         Least costs of the layers at every switching time, for the selectors ``exact`` and ``joint``.
     """
@@ -76,6 +76,7 @@ class ArcPlan:
     delivered: Selection
     counts: SpotCounts
     time: DeliveryTime
+    speed: DeliveryEntry
     frontier: ParetoFrontier | None
 
 
@@ -131,7 +132,7 @@ def plan_arc(
     )
     fields = weighted_plan(task, plan, threads, progress, say)
     delivered, time = _delivery(selection, counts, fields.result.weights, task.machine, config.arc.delivery)
-    return ArcPlan(fields, selection, delivered, counts, time, frontier)
+    return ArcPlan(fields, selection, delivered, counts, time, config.arc.delivery, frontier)
 
 
 def _measured_switching(entry: ArcEntry) -> SwitchTable | None:

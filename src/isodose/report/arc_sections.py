@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isodose.arc.plan_arc import ArcPlan
-from isodose.report.arc_figures import energy_figure, pareto_figure
+from isodose.report.arc_figures import delivery_figure, energy_figure, pareto_figure
 from isodose.report.figures import Picture
 from isodose.report.tables import Table
 
@@ -15,15 +15,15 @@ _PARTS_OF_THE_TIME = (0.25, 0.5, 1.0, 2.0)
 
 
 def arc_sections(made: ArcPlan) -> list[Section]:
-    """Energy against angle with the time of delivery, and the frontier where there is one."""
-    sections = [_delivery_section(made)]
+    """Energy against angle, the time of delivery, and the frontier where there is one."""
+    sections = [_energy_section(made), _delivery_section(made)]
     if made.frontier is not None:
         sections.append(_frontier_section(made))
     return sections
 
 
-def _delivery_section(made: ArcPlan) -> Section:
-    delivered, time = made.delivered, made.time
+def _energy_section(made: ArcPlan) -> Section:
+    delivered = made.delivered
     figure = energy_figure({delivered.selector: delivered}, made.counts.points)
     caption = (
         "Energy of each layer by the angle at which it is delivered, and the switching time up to there. "
@@ -32,20 +32,45 @@ def _delivery_section(made: ArcPlan) -> Section:
     up, down, same = delivered.transitions
     empty = made.selection.energies.size - delivered.energies.size
     used = np.unique(delivered.task.slots).size
+    energies = delivered.energies_mev_u
     rows = (
         ("Control points with layers", f"{used} of {len(made.counts.points)}"),
         ("Layers", f"{delivered.energies.size}"),
+        (
+            "Energies / (MeV/u)",
+            f"{energies.min():.1f} to {energies.max():.1f}, {np.unique(energies).size} of them",
+        ),
         ("Switches up, down, none", f"{up}, {down}, {same}"),
-        ("Switching / s", f"{time.switching_s:.1f}"),
-        ("Spots / s", f"{time.spots_s:.1f}"),
-        ("Turning of the gantry / s", f"{time.gantry_s:.1f}"),
-        ("Delivery, gantry stops at control points / s", f"{time.static_s:.1f}"),
-        ("Delivery, gantry turns all the time / s", f"{time.dynamic_s:.1f}"),
     )
-    note = f"Of one fraction. Switching times: {delivered.task.table.source}."
+    note = ""
     if empty:
-        note += f" The optimiser gave {empty} of the chosen layers no weight; they are not delivered."
+        note = f"The optimiser gave {empty} of the chosen layers no weight; they are not delivered."
     return Picture("arc", figure, "Energies along the arc", caption), Table(("What", "Value"), rows, note)
+
+
+def _delivery_section(made: ArcPlan) -> Section:
+    time, speed, source = made.time, made.speed, made.delivered.task.table.source
+    ramp = speed.gantry_acceleration_deg_s2
+    turning = f"{speed.gantry_speed_deg_s:g} deg/s" + (
+        "" if ramp is None else f", reached at {ramp:g} deg/s²"
+    )
+    spots = f"{1000 * speed.spot_switch_s:g} ms between two, {1000 * speed.s_per_mu:g} ms per monitor unit"
+    rows = (
+        ("Switching / s", f"{time.switching_s:.1f}", source),
+        ("Spots / s", f"{time.spots_s:.1f}", spots),
+        ("Turning of the gantry / s", f"{time.gantry_s:.1f}", turning),
+        ("Delivery, gantry stops at control points / s", f"{time.static_s:.1f}", "switches while it turns"),
+        (
+            "Delivery, gantry turns all the time / s",
+            f"{time.dynamic_s:.1f}",
+            "slower where a layer needs longer",
+        ),
+    )
+    caption = (
+        "Time of one fraction: its parts by themselves (grey), and the whole (blue), in which they overlap."
+    )
+    picture = Picture("delivery", delivery_figure(made.delivered, time), "Time of delivery", caption)
+    return picture, Table(("What", "Time", "With"), rows)
 
 
 def _frontier_section(made: ArcPlan) -> Section:
