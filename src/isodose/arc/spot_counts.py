@@ -193,12 +193,11 @@ def count_spots(
         for name, organ in avoided.items():
             entry = _entry_mm(beam, view, rsp, organ, machine, patient.position)
             by_organ[name][g] = (ends & (ranges[g][:, None] >= entry)).sum(axis=1)
+    depth = np.array([view.distal_mm.max() for view in views])
     if not counted.any():
-        deepest = max(float(view.distal_mm.max()) for view in views)
-        found = f"a structure {deepest:.0f} mm of water deep that no energy ends in"
+        found = f"a structure {depth.max():.0f} mm of water deep that no energy ends in"
         expected = f"one that ranges of {ranges.min():.0f} to {ranges.max():.0f} mm reach"
         raise InputError(f"target {structure.name!r}", found, expected)
-    depth = np.array([view.distal_mm.max() for view in views])
     return SpotCounts(points, centre, energies, ranges, tuple(views), lattice, counted, by_organ, depth)
 
 

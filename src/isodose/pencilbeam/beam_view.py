@@ -14,7 +14,7 @@ from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
 from isodose.pencilbeam.beam_columns import columns_of
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over, reach_along
-from isodose.pencilbeam.layer_tables import STEP_MM, layer_tables
+from isodose.pencilbeam.layer_tables import STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
 from isodose.pencilbeam.resolution import Resolution
@@ -194,21 +194,35 @@ def view_beam(
     fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, replace(resolution, ray_mm=spacing))
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
+    fan, depth, excess = _followed(fan, rays, anatomy, machine, tables, power, before, threads)
+    stations = stations_of(fan, optics, depth, excess, tables)
+    arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
+    part = tuple(column.component.part for column in columns)
+    return BeamView(beam, fan, order, part, stations, rays, arrays)
+
+
+def _followed(
+    fan: Fan,
+    rays: NDArray[np.int64],
+    anatomy: Anatomy,
+    machine: Machine,
+    tables: LayerTables,
+    power: NDArray[np.float64],
+    before: NDArray[np.float64],
+    threads: int,
+) -> tuple[Fan, NDArray[np.float32], NDArray[np.float32]]:
+    """Fan without the planes that tell nothing, and depths and excess variances of its rays."""
     stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
     if machine.fit_air_offset_mm is not None:
         stopping[np.maximum.accumulate(stopping, axis=1) == 0.0] = AIR_RSP  # before the CT begins
-    u, v = fan.rays_mm(rays)
+    (u, v), distance = fan.rays_mm(rays), machine.source_distance_mm
     length = fan.plane_spacing_mm * np.sqrt(1.0 + (u / distance[0]) ** 2 + (v / distance[1]) ** 2)
     depth, excess = spreading.excess_variance(
         stopping, scattering, length, power, tables.nodes_mm, before, threads
     )
     first, last = _used_planes(stopping, depth, tables.table.shape[0] * STEP_MM)
-    fan = _cut(fan, first, last)
-    depth, excess = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
-    stations = stations_of(fan, optics, depth, excess, tables)
-    arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
-    part = tuple(column.component.part for column in columns)
-    return BeamView(beam, fan, order, part, stations, rays, arrays)
+    used = np.ascontiguousarray(depth[first:last]), np.ascontiguousarray(excess[first:last])
+    return _cut(fan, first, last), *used
 
 
 def _out_of_step(ray_mm: float, grid: Grid) -> float:

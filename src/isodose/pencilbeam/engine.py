@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,20 +151,10 @@ class PencilBeam:
                 left = elapsed * (len(plan.beams) - done) / done
                 self.progress(Progress(done, len(plan.beams), elapsed, left, unit="beams"))
         factor = anatomy.media.dose_factor_on(grid, body_ct(patient))
-        provenance = {
-            "engine": "pencilbeam",
-            "version": isodose.__version__,
-            "machine": machine.name,
-            "plan": plan.name,
-            "ion": plan.ion,
+        provenance = self._provenance(plan, machine, started) | {
             "particles_per_fraction": plan.particles,
-            "gaussians": self._gaussians(machine),
-            "split": self.split,
             "rays": rays,
             "device": self.device,
-            "stopping_factor": self.stopping_factor,
-            "threads": self.threads,
-            "seconds": round(time.perf_counter() - started, 3),
             "kernel_seconds": round(kernels, 3),
             "base_data": dict(machine.base_data.provenance) if machine.base_data else {},
         }
@@ -204,7 +194,8 @@ class PencilBeam:
                 raise InputError("mask", f"shape {mask.shape}", f"the dose grid's shape {grid.shape}")
             inside &= mask
         voxels = InfluenceVoxels(grid, inside, anatomy.media.dose_factor_on(grid, body_ct(patient)))
-        return influence_matrix(
+        started = time.perf_counter()
+        found = influence_matrix(
             plan,
             machine,
             anatomy,
@@ -214,6 +205,8 @@ class PencilBeam:
             kept,
             self.threads,
         )
+        provenance = {**self._provenance(plan, machine, started), **found.provenance}
+        return replace(found, provenance=provenance)
 
     def anatomy(self, patient: Patient) -> Anatomy:
         """Patient as rays see it."""
@@ -244,6 +237,21 @@ class PencilBeam:
 
     def _machine(self, plan: Plan) -> Machine:
         return self.machine if isinstance(self.machine, Machine) else machine_of(self.machine or plan.machine)
+
+    def _provenance(self, plan: Plan, machine: Machine, started: float) -> dict[str, Any]:
+        """What doses and influence matrices have in common."""
+        return {
+            "engine": "pencilbeam",
+            "version": isodose.__version__,
+            "machine": machine.name,
+            "plan": plan.name,
+            "ion": plan.ion,
+            "gaussians": self._gaussians(machine),
+            "split": self.split,
+            "stopping_factor": self.stopping_factor,
+            "threads": self.threads,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
 
     def _gaussians(self, machine: Machine) -> int:
         if self.gaussians is not None or machine.base_data is None:

@@ -95,6 +95,13 @@ def test_an_unsplit_spot_in_water_is_a_sum_of_gaussians(water, parallel, spot_pl
         assert found.sum() == pytest.approx(expected.sum(), rel=2e-3)
 
 
+def test_the_provenance_says_how_it_was_made(water, spot_plan, make) -> None:
+    plan = spot_plan(60.0, spots=FIELD[:1])
+    notes = make(water, plan, gaussians=1, split=False, stopping_factor=1.03).provenance
+    expected = {"gaussians": 1, "split": False, "stopping_factor": 1.03, "kept": 0.995, "machine": "toy"}
+    assert {key: notes[key] for key in expected} == expected
+
+
 @pytest.mark.parametrize("split", [True, False])
 def test_what_is_cut_off_is_given_back(water, spot_plan, make, split) -> None:
     plan = spot_plan(60.0)

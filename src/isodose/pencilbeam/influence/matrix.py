@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-import isodose
 from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
@@ -64,7 +62,6 @@ def influence_matrix(
     """
     if not 0.5 <= kept <= 0.9999:
         raise InputError("kept", kept, "0.5 to 0.9999")
-    started = time.perf_counter()
     wanted = dict(channels or {})
     spots = [beam.spot_count for beam in plan.beams]
     store = ColumnStore(sum(spots), 1 + len(wanted))
@@ -79,15 +76,6 @@ def influence_matrix(
             view = view_beam(beam, machine, anatomy, detail, tuple(wanted.values()), threads, everywhere=True)
             add_single(store, view, voxels, int(first), kept, detail.voxel_mm**2 / 12.0, threads)
     indptr, indices, values = store.join()
-    provenance = {
-        "engine": "pencilbeam",
-        "version": isodose.__version__,
-        "machine": machine.name,
-        "plan": plan.name,
-        "ion": plan.ion,
-        "kept": kept,
-        "threads": threads,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
     quantities = [Quantity.DOSE, *wanted]
-    return Influence(voxels.grid, indptr, indices, dict(zip(quantities, values, strict=True)), provenance)
+    by_quantity = dict(zip(quantities, values, strict=True))
+    return Influence(voxels.grid, indptr, indices, by_quantity, {"kept": kept})
