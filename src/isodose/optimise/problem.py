@@ -15,9 +15,9 @@ from isodose.errors import InputError
 from isodose.optimise.goal import Goal, goals_at
 from isodose.optimise.grouped_matrix import grouped
 from isodose.optimise.objective import Objective
-from isodose.optimise.robustness import Robustness, smooth_maximum, worst_of
+from isodose.optimise.robustness import Robustness, worst_of
 from isodose.optimise.run_matrix import RunMatrix, row_order, run_matrix
-from isodose.optimise.term import Floats, Term, put, take
+from isodose.optimise.term import Floats, Term, add_nominal, add_together, add_worst, take
 from isodose.optimise.voxel_quantity import VoxelQuantity
 
 Doubles = NDArray[np.float64]
@@ -281,13 +281,13 @@ class Problem:
         together: list[tuple[Term, list[tuple[float, Floats]]]] = []
         for term in self._terms:
             if not (term.goal.robust and self.scenarios > 1):
-                total += self._add(term, values, by_value)
+                total += add_nominal(term, values, by_value)
             elif self.robustness is Robustness.VOXEL_WISE or term.goal.objective.holds_in_all:
-                total += self._add_worst(term, values, by_value)
+                total += add_worst(term, values, by_value)
             else:
                 found = [term.goal.objective.evaluate(take(v[term.quantity], term.rows)) for v in values]
                 together.append((term, found))
-        total += self._add_together(together, by_value)
+        total += add_together(together, self.robustness, by_value)
         return float(total), self._chained(sums, by_value)
 
     def goal_values(self, weights: ArrayLike) -> NDArray[np.float64]:
@@ -352,39 +352,6 @@ class Problem:
     def _values(self, sums: Floats) -> list[list[Floats]]:
         """Values of each quantity, per scenario."""
         return [[t.values(self._by_name(part)) for t in self._transforms] for part in sums]
-
-    def _add(self, term: Term, values: list[list[Floats]], by_value: Floats) -> float:
-        found, slope = term.goal.objective.evaluate(take(values[0][term.quantity], term.rows))
-        put(by_value[0, term.quantity], term.rows, slope, term.factor)
-        return term.factor * found
-
-    def _add_worst(self, term: Term, values: list[list[Floats]], by_value: Floats) -> float:
-        objective = term.goal.objective
-        here = np.stack([take(v[term.quantity], term.rows) for v in values])
-        worst, which = worst_of(here, objective.worse, objective.reference)
-        found, slope = objective.evaluate(worst)
-        for s in range(self.scenarios):
-            put(by_value[s, term.quantity], term.rows, np.where(which == s, slope, 0.0), term.factor)
-        return term.factor * found
-
-    def _add_together(
-        self, together: list[tuple[Term, list[tuple[float, Floats]]]], by_value: Floats
-    ) -> float:
-        if not together:
-            return 0.0
-        found = np.array([[t.factor * value for value, _ in results] for t, results in together])
-        if self.robustness is Robustness.EXPECTATION:
-            total, factors = float(found.mean(axis=1).sum()), np.full(found.shape, 1.0 / self.scenarios)
-        elif self.robustness is Robustness.COMPOSITE:
-            total, by_scenario = smooth_maximum(found.sum(axis=0))
-            factors = np.broadcast_to(by_scenario, found.shape)
-        else:
-            each = [smooth_maximum(row) for row in found]
-            total, factors = sum(value for value, _ in each), np.stack([slope for _, slope in each])
-        for (term, results), row in zip(together, factors, strict=True):
-            for s, (_, slope) in enumerate(results):
-                put(by_value[s, term.quantity], term.rows, slope, term.factor * row[s])
-        return total
 
     def _chained(self, sums: Floats, by_value: Floats) -> Floats:
         out = np.zeros_like(sums)
