@@ -129,6 +129,21 @@ def test_delivery_takes_as_long_as_the_machine_needs(ball):
     assert times[0].switching_s == times[1].switching_s == times[2].switching_s
 
 
+def test_constraints_hold_on_an_arc(ball):
+    rows = [{"structure": "CTV", "constraint": "max_dose", "limit": 2.1}]
+    limits = {"constraints": rows, "solver": {"iterations": 300}}
+    made = plan_arc(ball, _config(**limits), threads=1)
+    free = plan_arc(ball, _config(), threads=1)
+    (kept,) = made.fields.kept
+    assert kept.holds
+    assert kept.value == pytest.approx(2.1, rel=2e-3)
+    voxels = kept.constraint.voxels
+    most, without = (next(p.fields.doses(ball)).volume().values.ravel()[voxels].max() for p in (made, free))
+    # The matrix of this coarse beam averages over its voxels of 8 mm, the dose does not.
+    assert most == pytest.approx(2.1, rel=0.1)
+    assert without > most
+
+
 def test_scenarios_count_for_the_weights(ball, monkeypatch):
     two = (NOMINAL, Scenario("x +6 mm", (6.0, 0.0, 0.0)))
     monkeypatch.setattr("isodose.optimise.field_plan.scenario_set", lambda *_: two)
