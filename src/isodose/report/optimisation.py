@@ -59,11 +59,12 @@ def constraint_section(kept: Sequence[Kept]) -> tuple[Picture, Table]:
     part = [100.0 * result.value / result.constraint.limit for result in kept]
     axis.barh(range(len(kept)), part, color=[HELD if r.holds else MISSED for r in kept], height=0.55)
     axis.axvline(100.0, color=INK, linewidth=1.2)
-    axis.set_yticks(range(len(kept)), [f"{r.constraint.label} {_sign(r)}" for r in kept])
+    labels = [f"{r.constraint.label} {_sign(r)} {r.constraint.limit:g}" for r in kept]
+    axis.set_yticks(range(len(kept)), labels)
     axis.invert_yaxis()
     style(axis, "Reached / % of the limit", "")
     missed = sum(not result.holds for result in kept)
-    outcome = "All hold." if not missed else f"{missed} of {len(kept)} do not hold."
+    outcome = "All hold." if not missed else f"Not kept: {missed} of {len(kept)}."
     caption = (
         f"{outcome} A constraint holds if it is missed by at most {100 * TOLERANCE:g} % of its limit. Values "
         "are those of the influence matrix; the dose above is computed anew and may differ in single voxels."
