@@ -132,7 +132,8 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
 
 def clusters_of(config: PlanConfig) -> tuple[Quantity, ...]:
     """Cluster doses that objectives and constraints look at."""
-    found = (cluster_quantity(entry.quantity) for entry in (*config.objectives, *config.constraints))
+    names = [entry.quantity for entry in config.objectives] + [e.quantity for e in config.constraints]
+    found = (cluster_quantity(name) for name in names)
     return tuple(dict.fromkeys(q for q in found if q is not None))
 
 
