@@ -40,6 +40,7 @@ TOPAS = {
 }
 FIBRE = CylinderVolume(radius_nm=15.2, half_length_nm=80.5, targets=1800)
 WORLD_NM = 100.0
+_BATCHES = 64
 
 
 def through_the_fibre(points, rng):
@@ -137,14 +138,16 @@ def single_cylinders(path, tracks):
 def over_energy(tracks):
     """Cluster frequencies over energy where the models join; uncertainties of F2 and F4 are 0.1 to 0.4 %."""
     print("\nF_k per 100 keV of energy loss over energy; last columns: bend of F2 and F4")
-    energies = np.geomspace(0.2, 5.0, 15)
-    for name, share in (("p", 2.0), ("He4", 0.5), ("C12", 0.1)):
+    energies = np.geomspace(0.25, 4.0, 11)
+    for name, share in (("p", 1.0), ("He4", 0.1), ("C12", 0.05)):
         rows = []
         for energy in energies:
             segment = Segment(name, float(energy), slowing=False)
-            each = max(1, int(share * tracks / 128))
-            found = shell_batches(segment, each, 128, placements=PLACEMENTS)
-            values, _ = sum_batches(found, 128 * each, mean_control_rates(name, float(energy))).estimates()
+            each = max(1, int(share * tracks / _BATCHES))
+            found = shell_batches(segment, each, _BATCHES, placements=PLACEMENTS)
+            values, _ = sum_batches(
+                found, _BATCHES * each, mean_control_rates(name, float(energy))
+            ).estimates()
             standard = ion_spectra(species(name), float(energy)).stopping_ev_nm
             rows.append([values[k - 1] / standard * 1e5 for k in (1, 2, 4, 7)])
         table = np.array(rows)
