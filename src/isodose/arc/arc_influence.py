@@ -66,7 +66,7 @@ class ArcInfluence:
         columns = self.columns(chosen)
         plan = _of_layers(self.plan, self.point, self.energy, chosen)
         return ArcInfluence(
-            _some_columns(self.influence, columns),
+            some_columns(self.influence, columns),
             plan,
             self.counts,
             self.point[columns],
@@ -183,7 +183,7 @@ def voxels_that_matter(
     return np.asarray(inside | around)
 
 
-def _some_columns(influence: Influence, columns: NDArray[np.int64]) -> Influence:
+def some_columns(influence: Influence, columns: NDArray[np.int64]) -> Influence:
     """Influence of some of the spots."""
     matrix = {quantity: influence.matrix(quantity)[:, columns] for quantity in influence.values}
     first = next(iter(matrix.values()))
