@@ -67,3 +67,15 @@ def test_layers_are_better_than_those_of_chance_within_the_budget(whole, ball):
         if one.switching_s <= 15.0:
             others.append(reached(one))
     assert reached(found) < min(others)
+
+
+def test_what_remains_is_enough_for_a_sequence(whole, ball):
+    target = np.flatnonzero(ball.structure("CTV").mask)
+    problem = Problem(whole.influence, [Goal(SquaredDeviation(2.0), target)], threads=1)
+    table = SwitchTable.preset("cyclotron", whole.counts.energies_mev_u)
+    task = SelectionTask(count_cost(whole.counts), table, budget_s=15.0)
+    pruner = GroupedPruner.of_arc(whole, problem)
+    left = pruner.remaining(task, 1.5)
+    assert task.slots.size < left.sum() <= 1.5 * task.slots.size + 1
+    assert np.all(np.isfinite(task.cost[left]))
+    assert np.all(left[pruner.select(task).chosen()])  # the same way, only further

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isodose.arc.arc_plan import arc_spots
+from isodose.arc.arc_plan import ArcSpots, arc_plan, layer_columns
 from isodose.arc.control_points import arc
 from isodose.arc.scenario_influence import by_range, displaced, displaced_influences
 from isodose.arc.spot_counts import SpotLattice, count_spots
@@ -30,7 +30,7 @@ def spots(ball):
     counts = count_spots(
         ball, "CTV", PROTON, [arc("a", 0.0, 150.0, 75.0)], (), lattice, energies_mev_u=[115.0, 125.0]
     )
-    return arc_spots(counts, PROTON)
+    return ArcSpots(arc_plan(counts, PROTON), counts, *layer_columns(counts))
 
 
 def test_doses_are_those_of_displaced_isocentres(ball, spots):
@@ -82,3 +82,19 @@ def test_beams_are_followed_once_per_range_error_and_others_than_the_nominal_on_
 def test_shifts_past_the_patient_are_refused(ball, spots):
     with pytest.raises(InputError, match="miss the patient"):
         next(displaced_influences(ENGINE, ball, spots.plan, [Scenario("far", (0.0, 0.0, 80.0))]))
+
+
+def test_some_of_the_spots_keep_their_places_and_layers(spots):
+    columns = np.arange(0, spots.point.size, 3)
+    part = spots.only(columns)
+    whole, some = ([la.spots for b in s.plan.beams for la in b.layers] for s in (spots, part))
+    np.testing.assert_array_equal(
+        np.concatenate([s.x_mm for s in some]), np.concatenate([s.x_mm for s in whole])[columns]
+    )
+    energies = [la.energy_mev_u for b in part.plan.beams for la in b.layers for _ in range(len(la.spots))]
+    np.testing.assert_array_equal(part.counts.energies_mev_u[part.energy], energies)
+    chosen = np.zeros(spots.counts.target.shape, dtype=bool)
+    chosen[1, 1] = True
+    layer = spots.of_layers(chosen)
+    assert layer.point.size == spots.counts.target[1, 1]
+    assert len(layer.plan.beams) == 1

@@ -103,6 +103,8 @@ def test_shifts_that_leave_the_ct_are_refused_with_the_largest_that_do_not():
     upper = target.grid.position_mm(np.argwhere(target.mask).max(axis=0))
     room = float((patient.grid.upper_mm - upper)[2])
     check_shifts([Scenario("z", (0.0, 0.0, room - 0.1))], target, patient)
-    with pytest.raises(InputError, match=rf"far, .*'CTV' 2 mm off the CT.*at most {room:.3g} mm along z") as e:
+    with pytest.raises(
+        InputError, match=rf"far, .*'CTV' 2 mm off the CT.*at most {room:.3g} mm along z"
+    ) as e:
         check_shifts([NOMINAL, Scenario("far", (0.0, 0.0, room + 2.0))], target, patient)
     assert e.value.field == "scenarios.setup_mm"

@@ -46,14 +46,6 @@ class ArcSpots:
         return self.only(np.flatnonzero(chosen[self.point, self.energy]))
 
 
-def arc_spots(
-    counts: SpotCounts, machine: Machine, chosen: NDArray[np.bool_] | None = None, target: str | None = None
-) -> ArcSpots:
-    """Spots of chosen layers; parameters and errors as of `arc_plan`."""
-    plan = arc_plan(counts, machine, chosen, target=target)
-    return ArcSpots(plan, counts, *layer_columns(counts, chosen))
-
-
 def arc_plan(
     counts: SpotCounts,
     machine: Machine,

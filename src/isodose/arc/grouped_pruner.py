@@ -68,7 +68,7 @@ class GroupedPruner:
         return task.selection(found.energies, found.selector)
 
     def remaining(self, task: SelectionTask, mean: float) -> NDArray[np.bool_]:
-        """Layers that stay until there are `mean`, at most 10, per layer wanted; see `JointPruner.remaining`."""
+        """Layers that stay until there are `mean` per layer wanted; see `JointPruner.remaining`."""
         pruner, rest = self._without_the_useless(task)
         return pruner.remaining(rest, mean)
 
