@@ -80,7 +80,7 @@ def test_layers_are_among_the_best_of_all_in_all_scenarios(first_deg, budget_s):
 
     def reached(energies):
         """Least mean square over the scenarios, which is a problem of least squares."""
-        columns = np.flatnonzero(ENERGY == np.array(energies)[POINT])
+        columns = np.flatnonzero(np.array(energies)[POINT] == ENERGY)
         return nnls(stacked[:, columns], np.ones(len(stacked)))[1] ** 2 / len(stacked)
 
     every = np.array(

@@ -57,8 +57,8 @@ def test_worst_figures_and_where_they_are() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(InputError, match="scenarios: found none"):
         root_mean_square_deviation(volume(1.0, 1.0), [])
+    other = Grid((1.0, 0.0, 0.0), (10.0, 10.0, 10.0), (1, 1, 2))
     with pytest.raises(InputError, match=r"scenarios\[1\].grid"):
-        other = Grid((1.0, 0.0, 0.0), (10.0, 10.0, 10.0), (1, 1, 2))
         root_mean_square_deviation(volume(1, 1), [volume(1, 1), volume(1, 1, grid=other)])
     with pytest.raises(InputError, match="scenarios: found none"):
         worst_cases(ramp(1.0, 2.0), [], is_target=True)
