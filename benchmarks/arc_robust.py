@@ -39,11 +39,12 @@ from arc_selectors import (
 from numpy.typing import NDArray
 
 from isodose.arc.arc_influence import RAYS_MM, arc_influence
-from isodose.arc.arc_plan import ArcSpots
+from isodose.arc.arc_plan import ArcSpots, arc_plan, layer_columns
 from isodose.arc.control_points import arc
-from isodose.arc.grouped_pruner import GroupedPruner, spot_groups
+from isodose.arc.grouped_pruner import GroupedPruner
+from isodose.arc.joint_pruner import JointPruner
 from isodose.arc.particle_swarm import ParticleSwarm
-from isodose.arc.robust_pruner import RobustPruner
+from isodose.arc.robust_pruner import ROBUST_ITERATIONS, RobustPruner
 from isodose.arc.scenario_influence import by_range, displaced_influences
 from isodose.arc.selection import Selection, SelectionTask, count_cost
 from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
@@ -128,10 +129,8 @@ class Clock:
         return done
 
 
-def selections(
-    case: Case, counts: SpotCounts, clock: Clock
-) -> tuple[dict[str, Selection], ArcSpots, Problem]:
-    """Choices of layers, and the scenarios of all that any of them considers at the end."""
+def selections(case: Case, counts: SpotCounts, clock: Clock) -> dict[str, Selection]:
+    """Choices of layers by wide spots."""
     inf = clock.timed(
         "nominal influence",
         lambda: arc_influence(
@@ -141,6 +140,7 @@ def selections(
             case.regions.kept,
             engine=case.engine,
             threads=case.threads,
+            wide=True,
         ),
     )
     spots = ArcSpots(inf.plan, counts, inf.point, inf.energy)
@@ -148,24 +148,19 @@ def selections(
     del inf
     unbounded = SelectionTask(count_cost(counts, {}), SwitchTable.preset("cyclotron", counts.energies_mev_u))
     task = replace(unbounded, budget_s=BUDGET_S)
-    swarm = clock.timed("swarm", lambda: ParticleSwarm(counts.max_wet_mm).select(unbounded))
-    joint = clock.timed("joint", lambda: pruner.select(task))
-    whole: list[tuple[ArcSpots, Problem]] = []
 
-    def robust(left: NDArray[np.bool_]) -> GroupedPruner:
-        """Selector that sees scenarios; the matrices hold the layers of the other choices, too."""
-        part = spots.of_layers(left | swarm.chosen() | joint.chosen())
-        problem = clock.timed("scenarios", lambda: case.problem(part))
-        whole.append((part, problem))
-        seen = np.flatnonzero(left[part.point, part.energy])
-        rows = np.arange(problem.voxels.size)
-        return GroupedPruner(
-            problem.restricted_to(seen), part.point[seen], part.energy[seen], spot_groups(part)[seen], rows
-        )
+    def robust(left: NDArray[np.bool_]) -> JointPruner:
+        part = spots.of_layers(left)
+        problem = clock.timed("scenarios of 6 layers", lambda: case.problem(part))
+        return JointPruner(problem, part.point, part.energy, ROBUST_ITERATIONS)
 
-    best = clock.timed("robust joint", lambda: RobustPruner(pruner, robust).select(task))
-    clock.seconds["robust joint"] -= clock.seconds["scenarios"]
-    return {BASELINE: swarm, "joint": joint, "robust joint": best}, *whole[0]
+    chosen = {
+        BASELINE: clock.timed("swarm", lambda: ParticleSwarm(counts.max_wet_mm).select(unbounded)),
+        "joint": clock.timed("joint", lambda: pruner.select(task)),
+        "robust joint": clock.timed("robust joint", lambda: RobustPruner(pruner, robust).select(task)),
+    }
+    clock.seconds["robust joint"] -= clock.seconds["scenarios of 6 layers"]
+    return chosen
 
 
 def measured(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -180,7 +175,11 @@ def measured(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], di
         "counts",
         lambda: count_spots(patient, TARGET, beam_line, [arc()], [STEM], SpotLattice(spacing_mm=6.0)),
     )
-    chosen, spots, problem = selections(case, counts, clock)
+    chosen = selections(case, counts, clock)
+    any_chosen = np.any([selection.chosen() for selection in chosen.values()], axis=0)
+    plan, layers = arc_plan(counts, beam_line, any_chosen), layer_columns(counts, any_chosen)
+    spots = ArcSpots(plan, counts, *layers)
+    problem = clock.timed("scenarios of the plans", lambda: case.problem(spots))
     found: dict[str, Any] = {
         "spots": spots.point.size,
         "matrices_gib": problem.memory_bytes / 2**30,
@@ -295,7 +294,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="keeps the results of each case")
     parser.add_argument("--cases", type=int, default=len(CASES), help="how many of them")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--iterations", type=int, default=80, help="of the common optimiser")
+    parser.add_argument("--iterations", type=int, default=60, help="of the common optimiser")
     parser.add_argument("--robustness", default=Robustness.EXPECTATION.value, choices=list(Robustness))
     options = parser.parse_args()
     warnings.simplefilter("ignore", IsodoseWarning)

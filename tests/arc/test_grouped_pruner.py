@@ -3,10 +3,11 @@ import pytest
 
 from isodose.arc.arc_influence import arc_influence, voxels_that_matter
 from isodose.arc.control_points import arc
-from isodose.arc.grouped_pruner import GroupedPruner, spot_groups
+from isodose.arc.grouped_pruner import GroupedPruner
 from isodose.arc.selection import SelectionTask, count_cost
 from isodose.arc.spot_counts import SpotLattice, count_spots
 from isodose.arc.switch_table import SwitchTable
+from isodose.arc.wide_spots import spot_groups
 from isodose.machine.machine_file import machine
 from isodose.optimise.goal import Goal
 from isodose.optimise.problem import Problem

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.arc.arc_influence import ArcInfluence
-from isodose.arc.arc_plan import ArcSpots
 from isodose.arc.joint_pruner import JointPruner, PruningStep
 from isodose.arc.selection import Selection, SelectionTask
+from isodose.arc.wide_spots import spot_groups
 from isodose.optimise.grouped_matrix import voxel_groups
 from isodose.optimise.problem import Problem
 
@@ -85,15 +85,3 @@ class GroupedPruner:
         _, first, group = np.unique(self.spots[some], return_index=True, return_inverse=True)
         problem = self.problem.restricted_to(some).grouped(group, rows, _LEAST)
         return JointPruner(problem, self.point[some][first], self.energy[some][first], progress=self.progress)
-
-
-def spot_groups(arc: ArcInfluence | ArcSpots) -> NDArray[np.int64]:
-    """Group of each of an arc's spots ``(spots,)``: two by two neighbours of a layer."""
-    spacing = arc.counts.lattice.spacing_mm
-    x, y = (
-        np.concatenate([getattr(layer.spots, name) for beam in arc.plan.beams for layer in beam.layers])
-        for name in ("x_mm", "y_mm")
-    )
-    column, row = (np.rint(place / spacing).astype(np.int64) // 2 for place in (x, y))
-    places = np.column_stack([arc.point, arc.energy, row, column])
-    return np.asarray(np.unique(places, axis=0, return_inverse=True)[1].ravel())

@@ -14,11 +14,11 @@ from isodose.arc.control_points import Arc, arc
 from isodose.arc.coverage import CoverageDriven
 from isodose.arc.delivery_time import DeliveryTime, GantryMotion, SpotDelivery, delivery_time
 from isodose.arc.exact_programme import ExactProgramme
-from isodose.arc.grouped_pruner import GroupedPruner, spot_groups
-from isodose.arc.joint_pruner import PruningStep
+from isodose.arc.grouped_pruner import GroupedPruner
+from isodose.arc.joint_pruner import JointPruner, PruningStep
 from isodose.arc.pareto import ParetoFrontier, pareto_frontier
 from isodose.arc.particle_swarm import ParticleSwarm
-from isodose.arc.robust_pruner import RobustPruner
+from isodose.arc.robust_pruner import ROBUST_ITERATIONS, RobustPruner
 from isodose.arc.scenario_influence import by_range, displaced_influences
 from isodose.arc.selection import Selection, SelectionTask, Selector, count_cost
 from isodose.arc.shortest_path import EQUAL_S, cheapest_path
@@ -210,15 +210,21 @@ def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say
     goals = [_sparser(goal, task) for goal in task.terms]
     mask = voxels_of(task, goals)
     assert mask is not None  # a configuration has an objective
-    most = int(task.config.scenarios.memory_gib * _BYTES_PER_GIB)
+    robust, most = len(task.scenarios) > 1, int(task.config.scenarios.memory_gib * _BYTES_PER_GIB)
     found = arc_influence(
-        task.patient, task.machine, counts, mask, engine=engine, quantities=task.needs, most_bytes=most
+        task.patient,
+        task.machine,
+        counts,
+        mask,
+        engine=engine,
+        quantities=task.needs,
+        most_bytes=most,
+        wide=robust,
     )
     say(f"{counts.allowed.sum()} layers, {found.influence.spots} spots to choose them by")
-    pruner = GroupedPruner.of_arc(
-        found, Problem(found.influence, goals, threads=threads), _said_now_and_then(say)
-    )
-    if len(task.scenarios) == 1:
+    said = _said_now_and_then(say)
+    pruner = GroupedPruner.of_arc(found, Problem(found.influence, goals, threads=threads), said)
+    if not robust:
         return pruner
     spots = ArcSpots(found.plan, counts, found.point, found.energy)
     return RobustPruner(pruner, lambda left: _in_scenarios(task, engine, goals, spots.of_layers(left), say))
@@ -226,7 +232,7 @@ def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say
 
 def _in_scenarios(
     task: PlanningTask, engine: PencilBeam, goals: list[Goal], spots: ArcSpots, say: Say
-) -> GroupedPruner:
+) -> JointPruner:
     """Selector that sees all scenarios of the layers that are left."""
     wanted, scenarios = task.config.scenarios, by_range(task.scenarios)
     masks = voxels_of(task, goals), voxels_of(task, [goal for goal in goals if goal.robust])
@@ -234,9 +240,8 @@ def _in_scenarios(
     matrices = displaced_influences(engine, task.patient, spots.plan, scenarios, task.needs, *masks)
     watched = watched_scenarios(matrices, scenarios, wanted.memory_gib, say)
     problem = Problem(watched, goals, wanted.robustness, engine.threads)
-    rows = np.arange(problem.voxels.size)
     said = _said_now_and_then(say)
-    return GroupedPruner(problem, spots.point, spots.energy, spot_groups(spots), rows, said)
+    return JointPruner(problem, spots.point, spots.energy, ROBUST_ITERATIONS, progress=said)
 
 
 def _said_now_and_then(say: Say) -> Callable[[PruningStep], None]:

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from isodose.arc.selection import Selection, SelectionTask, Selector
 from isodose.errors import InputError
 
-LAYERS = 3.0
+LAYERS = 6.0
 """Layers per control point and layer wanted whose scenarios are looked at, in the mean."""
+
+ROBUST_ITERATIONS = 8, 10
+"""Of each optimisation of many layers, and of few, in scenarios: before the solver copies matrices."""
 
 
 class Pruner(Protocol):
