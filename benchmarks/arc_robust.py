@@ -64,7 +64,7 @@ from isodose.pencilbeam.engine import PencilBeam
 BUDGET_S = 51.0
 SETUP_MM, RANGE_PERCENT = 3.0, 3.5
 SCENARIOS = by_range(scenario_set(21, SETUP_MM, RANGE_PERCENT))
-STEM_FACTOR = 10.0
+STEM_FACTOR = 30.0
 """Priority of the brainstem over that in `arc_selectors.py`, where it is too little to matter to its dose."""
 POINTS = 400
 """On the axes of the curves that are kept."""
@@ -116,16 +116,18 @@ def robust_goals(r: Regions) -> tuple[Goal, ...]:
 
 
 class Clock:
-    """CPU time of steps."""
+    """CPU time of the steps of a case."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, case: str) -> None:
+        self.case, self.seconds = case, dict[str, float]()
 
     def timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do some work; times of one name add up."""
         begun = time.process_time()
         done = work()
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - begun
+        took = time.process_time() - begun
+        self.seconds[name] = self.seconds.get(name, 0.0) + took
+        print(f"{self.case:20s}{name}: {took:.1f} CPU-s", flush=True)
         return done
 
 
@@ -165,7 +167,7 @@ def selections(case: Case, counts: SpotCounts, clock: Clock) -> dict[str, Select
 
 def measured(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """Figures and curves of a case."""
-    clock, beam_line, threads = Clock(), machine("generic_proton"), options.threads
+    clock, beam_line, threads = Clock(name), machine("generic_proton"), options.threads
     patient = patient_of(name, options.folder)
     r = regions_of(patient)
     engine = PencilBeam(machine=beam_line, gaussians=1, split=False, ray_spacing_mm=RAYS_MM, threads=threads)
