@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isodose.arc.plan_arc import ArcPlan
-    from isodose.cli.run import Section
     from isodose.dose.dose import Dose
     from isodose.optimise.config import PlanConfig
     from isodose.optimise.field_plan import FieldPlan
