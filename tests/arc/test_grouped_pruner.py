@@ -3,10 +3,11 @@ import pytest
 
 from isodose.arc.arc_influence import arc_influence, voxels_that_matter
 from isodose.arc.control_points import arc
-from isodose.arc.grouped_pruner import GroupedPruner, spot_groups
+from isodose.arc.grouped_pruner import GroupedPruner
 from isodose.arc.selection import SelectionTask, count_cost
 from isodose.arc.spot_counts import SpotLattice, count_spots
 from isodose.arc.switch_table import SwitchTable
+from isodose.arc.wide_spots import spot_groups
 from isodose.machine.machine_file import machine
 from isodose.optimise.goal import Goal
 from isodose.optimise.problem import Problem
@@ -67,3 +68,15 @@ def test_layers_are_better_than_those_of_chance_within_the_budget(whole, ball):
         if one.switching_s <= 15.0:
             others.append(reached(one))
     assert reached(found) < min(others)
+
+
+def test_what_remains_is_enough_for_a_sequence(whole, ball):
+    target = np.flatnonzero(ball.structure("CTV").mask)
+    problem = Problem(whole.influence, [Goal(SquaredDeviation(2.0), target)], threads=1)
+    table = SwitchTable.preset("cyclotron", whole.counts.energies_mev_u)
+    task = SelectionTask(count_cost(whole.counts), table, budget_s=15.0)
+    pruner = GroupedPruner.of_arc(whole, problem)
+    left = pruner.remaining(task, 1.5)
+    assert task.slots.size < left.sum() <= 1.5 * task.slots.size + 1
+    assert np.all(np.isfinite(task.cost[left]))
+    assert np.all(left[pruner.select(task).chosen()])  # the same way, only further

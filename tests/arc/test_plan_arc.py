@@ -249,3 +249,27 @@ def test_the_command_writes_plan_dose_report_and_record(ball, tmp_path, monkeypa
         main([*arguments[:-1], str(tmp_path / "other")])
     assert ended.value.code == BAD_INPUT
     assert "no arc beside beams" in capsys.readouterr().err
+
+
+def test_the_joint_selector_sees_scenarios_where_there_are_some(ball, monkeypatch):
+    two = (NOMINAL, Scenario("x +6 mm", (6.0, 0.0, 0.0)), Scenario("range", range_percent=5.0))
+    monkeypatch.setattr("isodose.optimise.field_plan.scenario_set", lambda *_: two)
+    target, organ = SETTINGS["objectives"]
+    said = []
+    config = _config(scenarios={"count": 9}, objectives=[target | {"robust": True}, organ])
+    made = plan_arc(ball, config, threads=1, say=said.append)
+    assert made.selection.selector == "robust joint pruner"
+    assert made.selection.switching_s <= 10.0
+    assert made.fields.goal_values.shape == (2, 3)
+    assert any("to choose layers by in 3 scenarios" in line for line in said)
+    chosen = [line for line in said if line.startswith("influence matrix")]
+    assert len(chosen) == 6  # three to choose by, three for the weights
+
+
+def test_shifts_that_take_the_target_off_the_ct_are_refused(ball):
+    target, organ = SETTINGS["objectives"]
+    objectives = [target | {"robust": True}, organ]
+    far = _config(scenarios={"count": 9, "setup_mm": 12.0}, objectives=objectives)
+    with pytest.raises(InputError, match="off the CT") as caught:
+        plan_arc(ball, far, threads=1)
+    assert caught.value.field == "scenarios.setup_mm"

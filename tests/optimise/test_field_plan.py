@@ -239,7 +239,9 @@ def test_the_command_writes_plan_dose_and_report(tmp_path, balls, monkeypatch, p
     assert (tmp_path / "run" / "figures" / "constraints.png").exists()
     page = (tmp_path / "run" / "report.html").read_text()
     assert "squared_deviation" in page.casefold() or "SquaredDeviation" in page
-    assert (tmp_path / "run" / "figures" / "scenarios.png").exists()
+    for name in ("scenarios", "rvh"):
+        assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
+    assert "Area under RVH" in page
     assert (tmp_path / "run" / "dose.dcm").exists()
     with pytest.raises(SystemExit) as ended:
         main([*arguments[:3], "--ion", "carbon", "--out", str(tmp_path / "other")])

@@ -9,6 +9,7 @@ from isodose.errors import InputError
 from isodose.optimise.scenarios import (
     NOMINAL,
     Scenario,
+    check_shifts,
     engine_of,
     scenario_influences,
     scenario_set,
@@ -92,3 +93,18 @@ def test_matrices_come_one_by_one_and_robust_ones_are_smaller():
     assert list(matrices) == [2, 3, 4, 5, 6, 7]
     assert [n for _, n in engine.asked] == [8] + [4] * 6
     assert engine.asked[1][0] == (4.0, 2.0, 3.0)
+
+
+def test_shifts_that_leave_the_ct_are_refused_with_the_largest_that_do_not():
+    patient = builtin_patient("pelvis", spacing_mm=12.0)
+    target = patient.structure("CTV")
+    check_shifts(scenario_set(21, 10.0), target, patient)
+    check_shifts([Scenario("range", range_percent=20.0)], target, patient)
+    upper = target.grid.position_mm(np.argwhere(target.mask).max(axis=0))
+    room = float((patient.grid.upper_mm - upper)[2])
+    check_shifts([Scenario("z", (0.0, 0.0, room - 0.1))], target, patient)
+    with pytest.raises(
+        InputError, match=rf"far, .*'CTV' 2 mm off the CT.*at most {room:.3g} mm along z"
+    ) as e:
+        check_shifts([NOMINAL, Scenario("far", (0.0, 0.0, room + 2.0))], target, patient)
+    assert e.value.field == "scenarios.setup_mm"

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from isodose.arc.arc_plan import arc_plan, layer_columns
+from isodose.arc.arc_plan import ArcSpots, arc_plan, layer_columns
 from isodose.arc.spot_counts import SpotCounts
+from isodose.arc.wide_spots import wide_spots
 from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
@@ -66,7 +67,7 @@ class ArcInfluence:
         columns = self.columns(chosen)
         plan = _of_layers(self.plan, self.point, self.energy, chosen)
         return ArcInfluence(
-            _some_columns(self.influence, columns),
+            some_columns(self.influence, columns),
             plan,
             self.counts,
             self.point[columns],
@@ -87,6 +88,7 @@ def arc_influence(
     most_bytes: int = MOST_BYTES,
     threads: int | None = None,
     target: str | None = None,
+    wide: bool = False,
 ) -> ArcInfluence:
     """Dose of every spot of an arc per particle.
 
@@ -110,6 +112,8 @@ def arc_influence(
         Number of threads; all processors by default.
     target
         Name of the target, for the plan.
+    wide
+        Whether `isodose.arc.wide_spots.wide_spots` take the place of the spots.
 
     Raises
     ------
@@ -120,21 +124,22 @@ def arc_influence(
     engine = engine or PencilBeam(
         machine=machine, gaussians=1, split=False, ray_spacing_mm=RAYS_MM, threads=threads
     )
-    plan = arc_plan(counts, machine, chosen, target=target)
+    spots = ArcSpots(arc_plan(counts, machine, chosen, target=target), counts, *layer_columns(counts, chosen))
+    spots = wide_spots(spots, machine) if wide else spots
+    plan = spots.plan
     if len(plan.beams) > _SAMPLED:
         every = -(-len(plan.beams) // _SAMPLED)
         sample = replace(plan, beams=plan.beams[::every])
         found = engine.influence(patient, sample, quantities, kept, mask)
-        spots = sum(beam.spot_count for beam in plan.beams)
-        needed = _JOINING * found.memory_bytes * spots / found.spots
+        needed = _JOINING * found.memory_bytes * spots.point.size / found.spots
         if needed > most_bytes:
             raise InputError(
                 "arc influence",
-                f"about {needed / 2**30:.1f} GiB for {spots} spots",
+                f"about {needed / 2**30:.1f} GiB for {spots.point.size} spots",
                 f"at most {most_bytes / 2**30:.1f} GiB: fewer voxels, spots or layers",
             )
     influence = engine.influence(patient, plan, quantities, kept, mask)
-    return ArcInfluence(influence, plan, counts, *layer_columns(counts, chosen))
+    return ArcInfluence(influence, plan, counts, spots.point, spots.energy)
 
 
 def voxels_that_matter(
@@ -183,7 +188,7 @@ def voxels_that_matter(
     return np.asarray(inside | around)
 
 
-def _some_columns(influence: Influence, columns: NDArray[np.int64]) -> Influence:
+def some_columns(influence: Influence, columns: NDArray[np.int64]) -> Influence:
     """Influence of some of the spots."""
     matrix = {quantity: influence.matrix(quantity)[:, columns] for quantity in influence.values}
     first = next(iter(matrix.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,39 @@ from numpy.typing import NDArray
 from isodose.arc.spot_counts import SpotCounts
 from isodose.errors import InputError
 from isodose.machine.machine import Machine
+from isodose.optimise.weighted_plan import with_weights
 from isodose.plan.plan import Beam, Layer, Plan, Spots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArcSpots:
+    """Spots of an arc's layers, in the order of an influence matrix's columns.
+
+    Parameters
+    ----------
+    plan
+        A beam per control point.
+    counts
+        Control points and energies.
+    point, energy
+        Control point and energy of each spot, ``(spots,)``.
+    """
+
+    plan: Plan
+    counts: SpotCounts
+    point: NDArray[np.int64]
+    energy: NDArray[np.int64]
+
+    def only(self, columns: NDArray[np.int64]) -> ArcSpots:
+        """Some of the spots, by their ascending numbers."""
+        wanted = np.zeros(self.point.size)
+        wanted[columns] = 1.0
+        plan = with_weights(self.plan, wanted)
+        return ArcSpots(plan, self.counts, self.point[columns], self.energy[columns])
+
+    def of_layers(self, chosen: NDArray[np.bool_]) -> ArcSpots:
+        """Spots of chosen layers ``(points, energies)``."""
+        return self.only(np.flatnonzero(chosen[self.point, self.energy]))
 
 
 def arc_plan(

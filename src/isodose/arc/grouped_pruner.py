@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isodose.arc.arc_influence import ArcInfluence
 from isodose.arc.joint_pruner import JointPruner, PruningStep
 from isodose.arc.selection import Selection, SelectionTask
+from isodose.arc.wide_spots import spot_groups
 from isodose.optimise.grouped_matrix import voxel_groups
 from isodose.optimise.problem import Problem
 
@@ -62,25 +63,25 @@ class GroupedPruner:
 
     def select(self, task: SelectionTask) -> Selection:
         """Choose the layers of a task; see `JointPruner.select`."""
-        left = self._pruner(np.arange(self.problem.spots), self.rows).remaining(task, LAYERS)
-        some = np.flatnonzero(left[self.point, self.energy])
-        found = self._pruner(some, None).select(replace(task, cost=np.where(left, task.cost, np.inf)))
+        pruner, rest = self._without_the_useless(task)
+        found = pruner.select(rest)
         return task.selection(found.energies, found.selector)
+
+    def remaining(self, task: SelectionTask, mean: float) -> NDArray[np.bool_]:
+        """Layers that stay until there are `mean` per layer wanted; see `JointPruner.remaining`."""
+        pruner, rest = self._without_the_useless(task)
+        return pruner.remaining(rest, mean)
+
+    def _without_the_useless(self, task: SelectionTask) -> tuple[JointPruner, SelectionTask]:
+        """Pruner with all voxels for what averages over voxels leave, and the task of choosing from that."""
+        left = np.isfinite(task.cost)
+        if left.sum() > LAYERS * task.slots.size:
+            left = self._pruner(np.arange(self.problem.spots), self.rows).remaining(task, LAYERS)
+        some = np.flatnonzero(left[self.point, self.energy])
+        return self._pruner(some, None), replace(task, cost=np.where(left, task.cost, np.inf))
 
     def _pruner(self, some: NDArray[np.int64], rows: NDArray[np.int64] | None) -> JointPruner:
         """Pruner of groups of some of the spots."""
         _, first, group = np.unique(self.spots[some], return_index=True, return_inverse=True)
         problem = self.problem.restricted_to(some).grouped(group, rows, _LEAST)
         return JointPruner(problem, self.point[some][first], self.energy[some][first], progress=self.progress)
-
-
-def spot_groups(arc: ArcInfluence) -> NDArray[np.int64]:
-    """Group of each of an arc's spots ``(spots,)``: two by two neighbours of a layer."""
-    spacing = arc.counts.lattice.spacing_mm
-    x, y = (
-        np.concatenate([getattr(layer.spots, name) for beam in arc.plan.beams for layer in beam.layers])
-        for name in ("x_mm", "y_mm")
-    )
-    column, row = (np.rint(place / spacing).astype(np.int64) // 2 for place in (x, y))
-    places = np.column_stack([arc.point, arc.energy, row, column])
-    return np.asarray(np.unique(places, axis=0, return_inverse=True)[1].ravel())

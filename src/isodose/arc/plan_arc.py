@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.arc.arc_influence import RAYS_MM, arc_influence
-from isodose.arc.arc_plan import arc_plan, layer_columns
+from isodose.arc.arc_plan import ArcSpots, arc_plan, layer_columns
 from isodose.arc.control_points import Arc, arc
 from isodose.arc.coverage import CoverageDriven
 from isodose.arc.delivery_time import DeliveryTime, GantryMotion, SpotDelivery, delivery_time
 from isodose.arc.exact_programme import ExactProgramme
 from isodose.arc.grouped_pruner import GroupedPruner
-from isodose.arc.joint_pruner import PruningStep
+from isodose.arc.joint_pruner import JointPruner, PruningStep
 from isodose.arc.pareto import ParetoFrontier, pareto_frontier
 from isodose.arc.particle_swarm import ParticleSwarm
+from isodose.arc.robust_pruner import ROBUST_ITERATIONS, RobustPruner
+from isodose.arc.scenario_influence import by_range, displaced_influences
 from isodose.arc.selection import Selection, SelectionTask, Selector, count_cost
 from isodose.arc.shortest_path import EQUAL_S, cheapest_path
 from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
@@ -33,6 +35,7 @@ from isodose.optimise.field_plan import (
     PlanningTask,
     planning_task,
     voxels_of,
+    watched_scenarios,
     weighted_plan,
 )
 from isodose.optimise.goal import Goal
@@ -89,8 +92,8 @@ def plan_arc(
 ) -> ArcPlan:
     """Plan arcs.
 
-    Layers are chosen in the nominal scenario. The weights of their spots are then optimised as those of fixed
-    fields, in all scenarios.
+    Layers are chosen in the nominal scenario, and by the joint selector in all scenarios once few are left.
+    The weights of their spots are then optimised as those of fixed fields, in all scenarios.
 
     Parameters
     ----------
@@ -193,8 +196,8 @@ def _selector(
     return _joint(task, counts, threads, say)
 
 
-def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say) -> GroupedPruner:
-    """Selector by the dose, with wider spots and a quick pencil beam."""
+def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say) -> Selector:
+    """Selector by the dose, with wider spots and a quick pencil beam; robust if there are scenarios."""
     engine = PencilBeam(
         task.engine.spacing_mm,
         task.machine,
@@ -207,14 +210,38 @@ def _joint(task: PlanningTask, counts: SpotCounts, threads: int | None, say: Say
     goals = [_sparser(goal, task) for goal in task.terms]
     mask = voxels_of(task, goals)
     assert mask is not None  # a configuration has an objective
-    most = int(task.config.scenarios.memory_gib * _BYTES_PER_GIB)
+    robust, most = len(task.scenarios) > 1, int(task.config.scenarios.memory_gib * _BYTES_PER_GIB)
     found = arc_influence(
-        task.patient, task.machine, counts, mask, engine=engine, quantities=task.needs, most_bytes=most
+        task.patient,
+        task.machine,
+        counts,
+        mask,
+        engine=engine,
+        quantities=task.needs,
+        most_bytes=most,
+        wide=robust,
     )
     say(f"{counts.allowed.sum()} layers, {found.influence.spots} spots to choose them by")
-    return GroupedPruner.of_arc(
-        found, Problem(found.influence, goals, threads=threads), _said_now_and_then(say)
-    )
+    said = _said_now_and_then(say)
+    pruner = GroupedPruner.of_arc(found, Problem(found.influence, goals, threads=threads), said)
+    if not robust:
+        return pruner
+    spots = ArcSpots(found.plan, counts, found.point, found.energy)
+    return RobustPruner(pruner, lambda left: _in_scenarios(task, engine, goals, spots.of_layers(left), say))
+
+
+def _in_scenarios(
+    task: PlanningTask, engine: PencilBeam, goals: list[Goal], spots: ArcSpots, say: Say
+) -> JointPruner:
+    """Selector that sees all scenarios of the layers that are left."""
+    wanted, scenarios = task.config.scenarios, by_range(task.scenarios)
+    masks = voxels_of(task, goals), voxels_of(task, [goal for goal in goals if goal.robust])
+    say(f"{spots.point.size} spots left to choose layers by in {len(scenarios)} scenarios")
+    matrices = displaced_influences(engine, task.patient, spots.plan, scenarios, task.needs, *masks)
+    watched = watched_scenarios(matrices, scenarios, wanted.memory_gib, say)
+    problem = Problem(watched, goals, wanted.robustness, engine.threads)
+    said = _said_now_and_then(say)
+    return JointPruner(problem, spots.point, spots.energy, ROBUST_ITERATIONS, progress=said)
 
 
 def _said_now_and_then(say: Say) -> Callable[[PruningStep], None]:

@@ -34,7 +34,7 @@ def compute_delivered(
         doses.append(run.compute(console, folder, patient, delivered))
     label = f"{len(doses)} fraction{'s' if len(doses) > 1 else ''}"
     caption = "Every fraction from the spots that its log measured: lines are the plan, bands the fractions."
-    section = bands_section("delivered", "As delivered", caption, label, patient, plan, planned, doses)
+    section = _section("delivered", "As delivered", caption, label, patient, plan, planned, doses)
     return accumulated(doses), section
 
 
@@ -57,10 +57,10 @@ def compare_spot_sizes(
         doses.append(run.compute(console, folder, patient, with_spot_size(plan, factor, machine)))
     label = "spot size " + ", ".join(f"{100 * (f - 1):+.3g} %" for f in factors)
     caption = "The plan with spots of other sizes: lines are the plan, bands the other sizes."
-    return bands_section("spot_sizes", "Spot size", caption, label, patient, plan, planned, doses)
+    return _section("spot_sizes", "Spot size", caption, label, patient, plan, planned, doses)
 
 
-def bands_section(
+def _section(
     key: str,
     title: str,
     caption: str,
@@ -70,20 +70,7 @@ def bands_section(
     planned: Dose,
     doses: list[Dose],
 ) -> Section:
-    """Histograms of a plan's dose with bands of others."""
-    from isodose.evaluate.dvh import dvh
-    from isodose.evaluate.dvh_bands import dvh_band
-    from isodose.patient.structure import Role
-    from isodose.report.dvh_bands import dvh_band_figure, dvh_spread_table
-    from isodose.report.figures import Picture
+    from isodose.report.dvh_bands import Histograms, bands_section
 
-    shown = {
-        name: structure
-        for name, structure in patient.structures.items()
-        if not structure.is_empty and structure.role is not Role.EXTERNAL
-    }
-    histograms = {name: [dvh(d.volume(), structure) for d in doses] for name, structure in shown.items()}
-    as_planned = {name: dvh(planned.volume(), structure) for name, structure in shown.items()}
-    bands = {name: dvh_band(several) for name, several in histograms.items()}
-    figure = dvh_band_figure(bands, shown, as_planned, plan.prescription_gy, label)
-    return Picture(key, figure, title, caption), dvh_spread_table(histograms, planned=as_planned)
+    histograms = Histograms.of(patient, planned.volume(), [dose.volume() for dose in doses])
+    return bands_section(key, title, caption, label, histograms, plan.prescription_gy)

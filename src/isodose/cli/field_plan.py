@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isodose.arc.plan_arc import ArcPlan
-    from isodose.cli.run import Section
     from isodose.dose.dose import Dose
     from isodose.optimise.config import PlanConfig
     from isodose.optimise.field_plan import FieldPlan
@@ -41,7 +40,10 @@ def plan_ions(
 
             sections += arc_sections(arc)
         if len(made.task.scenarios) > 1:
-            sections.append(_scenario_section(made, person, nominal, list(doses)))
+            from isodose.report.scenarios import scenario_sections
+
+            names = [scenario.name for scenario in made.task.scenarios[1:]]
+            sections += scenario_sections(person, made.plan, names, nominal, list(doses))
         uid = _write_plan(made, folder / "plan.dcm", person, arc is not None)
         settings = {"threads": threads, **wanted.model_dump(mode="json")}
         inputs = {"patient": patient, "config": config, "machine": made.plan.machine}
@@ -133,11 +135,3 @@ def _finished(dose: Dose, made: FieldPlan, config: PlanConfig, person: Patient, 
     from isodose.optimise.config_goals import tissues_of
 
     return with_rbe_dose(dose, model(config.rbe.model), config.ion, person, tissues_of(config))
-
-
-def _scenario_section(made: FieldPlan, person: Patient, nominal: Dose, others: list[Dose]) -> Section:
-    from isodose.cli.delivered import bands_section
-
-    caption = "Lines are the nominal scenario, bands reach from the lowest to the highest of the others."
-    label = f"{len(others)} scenarios"
-    return bands_section("scenarios", "Scenarios", caption, label, person, made.plan, nominal, others)

@@ -27,7 +27,14 @@ from isodose.optimise.constraint import Constraint
 from isodose.optimise.goal import Goal
 from isodose.optimise.minimum_weight import least_particles
 from isodose.optimise.problem import Problem
-from isodose.optimise.scenarios import Scenario, engine_of, scenario_influences, scenario_set, shifted
+from isodose.optimise.scenarios import (
+    Scenario,
+    check_shifts,
+    engine_of,
+    scenario_influences,
+    scenario_set,
+    shifted,
+)
 from isodose.optimise.solver import Watcher
 from isodose.optimise.weighted_plan import (
     GoalTask,
@@ -127,6 +134,7 @@ def planning_task(patient: Patient, config: PlanConfig, threads: int | None = No
         config.scenarios.count, config.scenarios.setup_mm, config.scenarios.range_percent
     )
     _check_robust((*goals, *constraints), scenarios)
+    check_shifts(scenarios, patient.structure(config.target), patient)
     return PlanningTask(patient, config, goals, constraints, machine, engine, scenarios)
 
 
@@ -158,7 +166,7 @@ def weighted_plan(
     engine, patient, config, terms = task.engine, task.patient, task.config, task.terms
     masks = voxels_of(task, terms), voxels_of(task, [g for g in terms if g.robust])
     matrices = scenario_influences(engine, patient, plan, task.scenarios, task.needs, *masks)
-    watched = _watched(matrices, task.scenarios, config.scenarios.memory_gib, say)
+    watched = watched_scenarios(matrices, task.scenarios, config.scenarios.memory_gib, say)
     problem = Problem(watched, terms, config.scenarios.robustness, threads)
     limits = f" and {len(task.constraints)} constraints" if task.constraints else ""
     say(f"optimising {problem.spots} spots for {len(task.goals)} objectives{limits}")
@@ -211,10 +219,16 @@ def _check_robust(terms: Sequence[Goal | Constraint], scenarios: Sequence[Scenar
         raise InputError("objectives, constraints: robust", True, expected)
 
 
-def _watched(
+def watched_scenarios(
     matrices: Iterator[Influence], scenarios: Sequence[Scenario], memory_gib: float, say: Say
 ) -> Iterator[Influence]:
-    """Matrices one by one, with a line before each, as long as all of them are going to fit."""
+    """Matrices one by one, with a line before each, as long as all of them are going to fit.
+
+    Raises
+    ------
+    InputError
+        As soon as they are not.
+    """
     used = 0
     for k, scenario in enumerate(scenarios):
         say(f"influence matrix {k + 1} of {len(scenarios)}: {scenario.name}")

@@ -13,6 +13,7 @@ from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.patient.patient import Patient
+from isodose.patient.structure import Structure
 from isodose.pencilbeam.engine import PencilBeam
 from isodose.plan.plan import Plan
 
@@ -97,6 +98,31 @@ def scenario_set(count: int, setup_mm: float = 3.0, range_percent: float = 3.5) 
 def _along(axis: int, length: float) -> tuple[float, float, float]:
     x, y, z = (length if a == axis else 0.0 for a in range(3))
     return x, y, z
+
+
+def check_shifts(scenarios: Sequence[Scenario], target: Structure, patient: Patient) -> None:
+    """Refuse shifts that take the beams from a target in the CT to where nothing is known.
+
+    Raises
+    ------
+    InputError
+        Naming the scenario, how far the target would lie outside, and the largest shift that is possible.
+    """
+    inside = np.argwhere(target.mask)
+    if not inside.size:
+        return  # refused where spots are placed
+    corners = target.grid.position_mm(np.stack([inside.min(axis=0), inside.max(axis=0)]))
+    room = np.stack([corners[0] - patient.grid.lower_mm, patient.grid.upper_mm - corners[1]])
+    for scenario in scenarios:
+        shift = np.asarray(scenario.shift_mm)
+        beyond = np.stack([-shift, shift]) - room
+        if np.any((shift != 0.0) & (beyond > 0.0)):
+            side, axis = np.unravel_index(np.argmax(np.where(shift != 0.0, beyond, -np.inf)), beyond.shape)
+            found = (
+                f"{scenario.name}, which takes the beams for {target.name!r} {beyond.max():.3g} mm off the CT"
+            )
+            expected = f"at most {max(room[side, axis], 0.0):.3g} mm along {'xyz'[axis]}, or a larger CT"
+            raise InputError("scenarios.setup_mm", found, expected)
 
 
 def shifted(plan: Plan, scenario: Scenario) -> Plan:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from isodose.evaluate.dvh import Dvh
-from isodose.evaluate.dvh_bands import DOSES, DvhBand, Spread, dvh_spread
-from isodose.patient.structure import Structure
+from isodose.evaluate.dvh import Dvh, dvh
+from isodose.evaluate.dvh_bands import DOSES, DvhBand, Spread, dvh_band, dvh_spread
+from isodose.patient.patient import Patient
+from isodose.patient.structure import Role, Structure
+from isodose.patient.volume import Volume
 from isodose.report.colours import FAINT
 from isodose.report.curves import style
+from isodose.report.figures import Picture
 from isodose.report.tables import Table
 
 QUANTILES = (0.05, 0.95)
@@ -24,6 +28,63 @@ RELATIVE_FROM = 0.01
 """Figures below this part of the largest planned dose are too small to be given relative to."""
 
 _FAINT, _STRONG = 0.28, 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """Dose-volume histograms of a plan and of doses that differ from it, by structure.
+
+    Parameters
+    ----------
+    structures
+        All that are shown.
+    planned
+        As planned.
+    others
+        One a dose.
+    """
+
+    structures: Mapping[str, Structure]
+    planned: Mapping[str, Dvh]
+    others: Mapping[str, Sequence[Dvh]]
+
+    @classmethod
+    def of(cls, patient: Patient, planned: Volume, doses: Sequence[Volume]) -> Histograms:
+        """Histograms of all structures with voxels but the body's outline."""
+        shown = {
+            name: structure
+            for name, structure in patient.structures.items()
+            if not structure.is_empty and structure.role is not Role.EXTERNAL
+        }
+        as_planned = {name: dvh(planned, structure) for name, structure in shown.items()}
+        others = {name: [dvh(dose, structure) for dose in doses] for name, structure in shown.items()}
+        return cls(shown, as_planned, others)
+
+
+def bands_section(
+    key: str,
+    title: str,
+    caption: str,
+    label: str,
+    histograms: Histograms,
+    prescription_gy: float | None = None,
+) -> tuple[Picture, Table]:
+    """Histograms of a plan's dose with bands of others, and the table that goes with them.
+
+    Parameters
+    ----------
+    key, title, caption
+        As of `Picture`.
+    label
+        What the bands are of.
+    histograms
+        As planned, and of the others.
+    prescription_gy
+        Drawn as a line, if known.
+    """
+    bands = {name: dvh_band(several) for name, several in histograms.others.items()}
+    figure = dvh_band_figure(bands, histograms.structures, histograms.planned, prescription_gy, label)
+    return Picture(key, figure, title, caption), dvh_spread_table(histograms.others, histograms.planned)
 
 
 def dvh_band_figure(
