@@ -37,7 +37,7 @@ $(VENV)/core.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/core.stamp
-	$(PIP) --editable '.[test]'
+	$(PIP) --editable '.[test,learn]'
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/core.stamp

@@ -45,12 +45,15 @@ from isodose.arc.control_points import arc
 from isodose.arc.coverage import CoverageDriven
 from isodose.arc.exact_programme import ExactProgramme
 from isodose.arc.grouped_pruner import GroupedPruner
+from isodose.arc.layer_counting import layer_image
+from isodose.arc.learned_layers import LearnedLayers
 from isodose.arc.particle_swarm import ParticleSwarm
 from isodose.arc.selection import Selection, SelectionTask, Selector, count_cost
 from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
 from isodose.arc.switch_table import SwitchTable
 from isodose.arc.voxel_depths import target_depths
 from isodose.errors import IsodoseWarning
+from isodose.learn.layer_weights import shipped_weights
 from isodose.machine.machine_file import machine
 from isodose.optimise.goal import Goal
 from isodose.optimise.problem import Problem
@@ -158,6 +161,9 @@ def selectors(
     def joint() -> GroupedPruner:
         return GroupedPruner.of_arc(inf, problem)
 
+    def unet(loss: str = "spread") -> LearnedLayers:
+        return LearnedLayers(layer_image(counts), shipped_weights(loss))
+
     def coverage() -> CoverageDriven:
         return CoverageDriven(depth, counts.range_mm)
 
@@ -166,6 +172,9 @@ def selectors(
         "exact": (ExactProgramme, both),
         "exact, 51 s": (ExactProgramme, replace(both, budget_s=51.0)),
         "coverage, 51 s": (coverage, replace(both, budget_s=51.0)),
+        "unet": (unet, both),
+        "unet, 51 s": (unet, replace(both, budget_s=51.0)),
+        "unet, aligned": (lambda: unet("aligned"), both),
         "joint, 51 s": (joint, replace(both, budget_s=51.0)),
         "joint, 25 s": (joint, replace(both, budget_s=25.0)),
     }
@@ -192,6 +201,7 @@ def figures(selection: Selection, value: float, dose: NDArray[np.float32], r: Re
     up, down, unchanged = selection.transitions
     return {
         "switching_s": selection.switching_s,
+        "total_cost": selection.total_cost,
         "up": up,
         "down": down,
         "unchanged": unchanged,
@@ -345,6 +355,14 @@ def targets(results: Sequence[dict[str, Any]]) -> None:
 
     print(f"\n{len(results)} heads (15 wanted)")
     show("exact programme: CPU s to select, mean", column("exact", "select_cpu_s").mean(), 1e-3)
+    gap = column("unet, aligned", "total_cost") / column("exact", "total_cost") - 1.0
+    show("unet, aligned: surrogate gap, mean", gap.mean(), 0.01, more=f"largest {gap.max():.4f}")
+    for name in ("unet", "unet, 51 s"):
+        relative = column(name, "objective") / column(BASELINE, "objective")
+        spread = f"{relative.min():.3f} to {relative.max():.3f}, {chance(relative)}"
+        show(f"{name}: objective over the swarm's, mean", relative.mean(), 1.0, more=spread)
+    for name in ("unet", "unet, 51 s", "unet, aligned"):
+        show(f"{name}: CPU s to select, mean", column(name, "select_cpu_s").mean(), 0.02)
     for name, budget, ratio in (("joint, 51 s", 51.0, 0.65), ("joint, 25 s", 25.0, 0.75)):
         relative = column(name, "objective") / column(BASELINE, "objective")
         show(f"{name}: switching time s, largest", column(name, "switching_s").max(), budget)

@@ -10,7 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import isodose
+from isodose.arc.control_points import arc
+from isodose.arc.layer_counting import COUNTED_LATTICE, layer_image
+from isodose.arc.learned_layers import LearnedLayers
 from isodose.arc.plan_arc import plan_arc
+from isodose.arc.selection import SelectionTask, count_cost
+from isodose.arc.spot_counts import count_spots
+from isodose.arc.switch_table import SwitchTable
 from isodose.biology.biological_dose import compute_biological_dose
 from isodose.biology.cluster_dose import compute_cluster_dose
 from isodose.biology.models import model
@@ -18,6 +24,9 @@ from isodose.biology.tissue import TissueMap, tissue
 from isodose.dose.quantity import Quantity
 from isodose.evaluate.dvh import dvh
 from isodose.evaluate.normalisation import normalised
+from isodose.learn.layer_training import COLD
+from isodose.learn.layer_weights import shipped_weights
+from isodose.machine.machine_file import machine
 from isodose.optimise.config import read_config
 from isodose.optimise.field_plan import plan_fields
 from isodose.patient.grid import Grid
@@ -35,6 +44,7 @@ from isodose.track.database import RAW_FILE, cluster_database, load_database
 from isodose.track.ion_tracks import Segment
 from isodose.track.track_run import run_ions
 
+LIKELY = ("#f3b04c", "#d9480f")
 OPTIMISED = ("PTV", "Brainstem", "SpinalCord", "Parotid_L", "Parotid_R")
 KEPT = ("dose", "dvh", "profiles")
 PICTURES = Path(__file__).parent / "pictures"
@@ -58,6 +68,7 @@ def main() -> None:
     cluster_dose()
     optimised_plan()
     proton_arc()
+    learned_layers()
     track_structure()
 
 
@@ -185,6 +196,31 @@ def proton_arc() -> None:
     made = plan_arc(isodose.builtin_patient("head"), read_config("arc_head"))
     figure = energy_figure({made.delivered.selector: made.delivered}, made.counts.points)
     figure.savefig(PICTURES / "arc.png", dpi=100)
+
+
+def learned_layers() -> None:
+    """What the shipped networks make of the built-in head: worth, probabilities, chosen layers."""
+    patient = isodose.builtin_patient("head", 3.0)
+    counts = count_spots(patient, "PTV", machine("generic_proton"), [arc()], ["Brainstem"], COUNTED_LATTICE)
+    image = layer_image(counts)
+    task = SelectionTask(count_cost(counts), SwitchTable.preset("cyclotron", counts.energies_mev_u))
+    angle, energy = [p.gantry_angle_deg for p in counts.points], counts.energies_mev_u
+    figure = Figure(figsize=(9.5, 7.0), layout="constrained")
+    for axes, loss in zip(figure.subplots(2, 1, sharex=True), ("spread", "aligned"), strict=True):
+        network = LearnedLayers(image, shipped_weights(loss))
+        likely = np.exp((network.scores() - network.scores().max(axis=1, keepdims=True)) / COLD)
+        found = network.select(task)
+        worth = np.where(image.allowed, image.worth, np.nan)
+        shown = axes.pcolormesh(angle, energy, worth.T, cmap="Greys", shading="nearest", vmin=0.0, vmax=1.6)
+        axes.contourf(
+            angle, energy, likely.T, levels=[0.1, 0.5, 1.0], colors=["#f3b04c", "#d9480f"], alpha=0.6
+        )
+        axes.plot(angle, found.energies_mev_u, ".-", color="#1f4e9e", lw=0.9, ms=3)
+        axes.set(title=f"{network.name}: {found.switching_s:.0f} s of switching", ylabel="Energy / MeV/u")
+        axes.set_ylim(energy[image.used[0]], energy[image.used[1] - 1])
+        figure.colorbar(shown, ax=axes, label="Worth of a layer")
+    axes.set_xlabel("Gantry angle / degree")
+    figure.savefig(PICTURES / "learned_layers.png", dpi=100)
 
 
 def demo() -> None:

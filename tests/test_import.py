@@ -9,7 +9,18 @@ import pytest
 
 import isodose
 
-HEAVY = ("numpy", "numba", "scipy", "SimpleITK", "matplotlib", "pydicom", "pydantic", "typer", "jinja2")
+HEAVY = (
+    "numpy",
+    "numba",
+    "scipy",
+    "SimpleITK",
+    "matplotlib",
+    "pydicom",
+    "pydantic",
+    "typer",
+    "jinja2",
+    "torch",
+)
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -26,7 +37,7 @@ def test_import_loads_nothing_heavy():
 
 def test_help_does_not_load_numerics():
     loaded = loaded_after("import isodose.cli")
-    assert not loaded & {"numpy", "numba", "scipy", "SimpleITK", "matplotlib", "pydicom"}
+    assert not loaded & {"numpy", "numba", "scipy", "SimpleITK", "matplotlib", "pydicom", "torch"}
 
 
 @pytest.mark.parametrize("name", [n for n in isodose.__all__ if n != "__version__"])

@@ -37,3 +37,21 @@ class InputError(IsodoseError):
 
 class OutputError(IsodoseError):
     """A result that could not be written; nothing half-written is left behind."""
+
+
+class MissingExtraError(IsodoseError):
+    """Something that needs a package which only comes with an extra.
+
+    Parameters
+    ----------
+    purpose
+        What needs it.
+    package
+        The package that is missing.
+    extra
+        The extra that brings it.
+    """
+
+    def __init__(self, purpose: str, package: str, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{purpose}: needs {package}; install it with: pip install 'isodose[{extra}]'")

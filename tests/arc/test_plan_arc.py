@@ -43,7 +43,7 @@ def _config(arc=None, **changes):
     return PlanConfig.model_validate(SETTINGS | {"arc": SETTINGS["arc"] | (arc or {})} | changes)
 
 
-@pytest.mark.parametrize("selector", ["joint", "exact", "coverage", "swarm"])
+@pytest.mark.parametrize("selector", ["joint", "exact", "coverage", "swarm", "unet"])
 def test_every_selector_gives_a_plan(ball, selector):
     arc = {"selector": selector}
     if selector == "swarm":
@@ -53,7 +53,7 @@ def test_every_selector_gives_a_plan(ball, selector):
     assert layers == sum(len(beam.layers) for beam in made.fields.plan.beams) <= 5
     assert made.selection.energies.size == 5
     assert selector == "swarm" or made.selection.switching_s <= 10.0
-    assert (made.frontier is None) == (selector in ("coverage", "swarm"))
+    assert (made.frontier is None) == (selector in ("coverage", "swarm", "unet"))
     dose = next(made.fields.doses(ball))
     # One layer at each of five angles on 8 mm voxels cannot be flat; its mean is what is asked for.
     in_target = dose.volume().on(ball.grid).values[ball.structure("CTV").mask]
@@ -198,6 +198,7 @@ def test_a_target_outside_the_body_is_refused(ball):
         ({"arc": None}, "arc"),
         ({"arc": {"selector": "best"}}, "arc.selector"),
         ({"arc": {"selector": "swarm", "budget_s": 51.0}}, "arc.budget_s"),
+        ({"arc": {"selector": "unet", "organs": []}}, "arc.organs"),
         ({"arc": {"budget_s": None}}, "arc.budget_s"),
         ({"arc": {"arcs": 3}}, "arc.arcs"),
         ({"arc": {"range_shifter": {"material": "pmma"}}}, "arc.range_shifter"),
@@ -214,7 +215,7 @@ def test_files_that_cannot_be_meant_are_refused(tmp_path, changes, field):
 
 def test_the_usual_budget_is_not_for_the_swarm():
     given = {key: value for key, value in SETTINGS["arc"].items() if key != "budget_s"}
-    for selector, budget in (("joint", 51.0), ("swarm", None)):
+    for selector, budget in (("joint", 51.0), ("swarm", None), ("unet", 51.0)):
         config = PlanConfig.model_validate(SETTINGS | {"arc": given | {"selector": selector}})
         assert config.arc.budget_s == budget
 

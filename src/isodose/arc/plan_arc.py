@@ -16,6 +16,8 @@ from isodose.arc.delivery_time import DeliveryTime, GantryMotion, SpotDelivery, 
 from isodose.arc.exact_programme import ExactProgramme
 from isodose.arc.grouped_pruner import GroupedPruner
 from isodose.arc.joint_pruner import JointPruner, PruningStep
+from isodose.arc.layer_counting import layer_image
+from isodose.arc.learned_layers import LearnedLayers
 from isodose.arc.pareto import ParetoFrontier, pareto_frontier
 from isodose.arc.particle_swarm import ParticleSwarm
 from isodose.arc.robust_pruner import ROBUST_ITERATIONS, RobustPruner
@@ -186,6 +188,8 @@ def _selector(
         return ExactProgramme()
     if entry.selector == "swarm":
         return ParticleSwarm(counts.max_wet_mm)
+    if entry.selector == "unet":
+        return LearnedLayers(layer_image(counts))
     if entry.selector == "coverage":
         voxels = np.flatnonzero(task.patient.structure(task.config.target).mask)
         some = voxels[:: max(1, voxels.size // _COVERED_VOXELS)]

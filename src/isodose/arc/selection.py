@@ -204,17 +204,36 @@ def count_cost(counts: SpotCounts, organs: dict[str, float] | None = None) -> ND
     ndarray
         ``(points, energies)``, infinite where there is no spot.
     """
+    target, avoiding = spot_shares(counts, organs)
+    cost = TARGET_WEIGHT * (1.0 - target) + AVOIDING_WEIGHT * (1.0 - avoiding)
+    return np.where(counts.allowed, cost, np.inf)
+
+
+def spot_shares(
+    counts: SpotCounts, organs: dict[str, float] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Spots of layers as shares of the most that a layer of the control point has.
+
+    Parameters
+    ----------
+    counts, organs
+        As of `count_cost`.
+
+    Returns
+    -------
+    tuple
+        Shares of spots in the target, and of those of them that avoid the organs, their mean by importance; 1
+        where no organ counts. ``(points, energies)`` each.
+    """
     weights = dict.fromkeys(counts.organs, 1.0) if organs is None else dict(organs)
     if any(not (np.isfinite(w) and w >= 0.0) for w in weights.values()):
         raise InputError("organs", weights, "finite weights of at least 0")
     total = sum(weights.values())
-    cost = TARGET_WEIGHT * _lack(counts.target)
+    avoiding = np.ones(counts.target.shape)
     for name, weight in weights.items():
-        lack = _lack(counts.avoiding(name))
-        cost += AVOIDING_WEIGHT * (weight / total if total > 0.0 else 0.0) * lack
-    return np.where(counts.allowed, cost, np.inf)
+        avoiding -= (weight / total if total > 0.0 else 0.0) * (1.0 - _share(counts.avoiding(name)))
+    return _share(counts.target), avoiding
 
 
-def _lack(count: NDArray[np.int32]) -> NDArray[np.float64]:
-    most = np.maximum(count.max(axis=1, keepdims=True), 1)
-    return np.asarray(1.0 - count / most)
+def _share(count: NDArray[np.int32]) -> NDArray[np.float64]:
+    return np.asarray(count / np.maximum(count.max(axis=1, keepdims=True), 1))

@@ -13,6 +13,7 @@ from isodose import __version__
 from isodose.cli.compare import compare
 from isodose.cli.demo import demo
 from isodose.cli.dose import dose
+from isodose.cli.learn import learn_app
 from isodose.cli.machine import machine_app
 from isodose.cli.options import BAD_INPUT, INTERRUPTED
 from isodose.cli.plan import plan
@@ -65,6 +66,7 @@ app.command(
 )(compare)
 app.add_typer(machine_app, name="machine")
 app.add_typer(track_app, name="track")
+app.add_typer(learn_app, name="learn")
 
 
 def _show_version(wanted: bool) -> None:

@@ -21,11 +21,12 @@ A file holds these keys (those with a value here may be left out)::
       range_shifter: null            # as of a beam, over the whole arc; null: none
       arcs: 1                        # or 2, the second one back
       layers_per_point: 1
-      selector: joint                # joint, exact, coverage or swarm: who chooses the energy layers
-      budget_s: 51.0                 # switching time; the swarm knows none, exact and coverage may have null
+      selector: joint                # joint, exact, coverage, swarm or unet: who chooses the energy layers
+      budget_s: 51.0                 # switching time; the swarm knows none, all but joint may have null
       switching: cyclotron           # a preset of isodose.arc.switch_table, or a file (YAML or CSV) with a
                                      # table of isodose.arc.switch_table_file
-      organs: []                     # spots that reach them count less; for exact, swarm and the frontier
+      organs: []                     # spots that reach them count less; not for joint and coverage, but
+                                     # for the frontier; the unet needs one
       delivery:                      # for the time of delivery; it does not tell which layers are chosen
         gantry_speed_deg_s: 6.0
         gantry_acceleration_deg_s2: null  # null: speed changes at once
@@ -168,10 +169,10 @@ class ArcEntry(Strict):
     range_shifter: Shifter | None = None
     arcs: Literal[1, 2] = 1
     layers_per_point: Count = 1
-    selector: Literal["joint", "exact", "coverage", "swarm"] = "joint"
+    selector: Literal["joint", "exact", "coverage", "swarm", "unet"] = "joint"
     budget_s: NotNegative | None = Field(default_factory=_usual_budget)
     switching: Text = "cyclotron"
-    organs: tuple[Text, ...] = ()
+    organs: Annotated[tuple[Text, ...], Field(validate_default=True)] = ()
     delivery: DeliveryEntry = DeliveryEntry()
 
     @field_validator("budget_s")
@@ -182,6 +183,13 @@ class ArcEntry(Strict):
             raise ValueError("null for the swarm, which knows no budget")
         if selector == "joint" and value is None:
             raise ValueError("a time in s for the joint selector")
+        return value
+
+    @field_validator("organs")
+    @classmethod
+    def _read_by_selector(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("selector") == "unet" and not value:
+            raise ValueError("at least one organ to avoid, whose spots the unet reads")
         return value
 
 
