@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-from isodose.arc.arc_influence import RAYS_MM, ArcInfluence, arc_influence, voxels_that_matter
-from isodose.arc.arc_plan import arc_plan, layer_columns
+from isodose.arc.arc_influence import RAYS_MM, arc_influence, voxels_that_matter
 from isodose.arc.control_points import arc
 from isodose.arc.spot_counts import SpotLattice, count_spots
-from isodose.arc.thinned_spots import thinned_spots
 from isodose.errors import InputError
 from isodose.machine.machine_file import machine
 from isodose.pencilbeam.beam_dose import seen_by_beam
@@ -82,28 +80,6 @@ def test_too_much_memory_is_refused_before_it_is_taken(ball, counts):
     more = count_spots(ball, "CTV", PROTON, [arc(spacing_deg=60.0)], (), SpotLattice(spacing_mm=10.0))
     with pytest.raises(InputError, match="fewer voxels, spots or layers"):
         arc_influence(ball, PROTON, more, mask, most_bytes=1 << 20, threads=1)
-
-
-def test_thinned_spots_are_every_second_of_every_second_row(whole):
-    kept = thinned_spots(whole)
-    x = np.concatenate([la.spots.x_mm for b in whole.plan.beams for la in b.layers])
-    y = np.concatenate([la.spots.y_mm for b in whole.plan.beams for la in b.layers])
-    layers = whole.point * 100 + whole.energy
-    assert set(layers[kept]) == set(layers)  # no layer is lost
-    even = (x % 20.0 == 0.0) & (y % 20.0 == 0.0)
-    large = np.bincount(layers, even)[layers] >= 4
-    assert large.all()
-    assert np.all(x[kept[large[kept]]] % 20.0 == 0.0)
-    assert np.all(y[kept[large[kept]]] % 20.0 == 0.0)
-
-
-def test_small_layers_keep_all_spots(whole, ball):
-    few = count_spots(ball, "CTV", PROTON, [arc("a", 0.0, 90.0, 90.0)], (), SpotLattice(spacing_mm=18.0))
-    sparse = ArcInfluence(whole.influence, arc_plan(few, PROTON), few, *layer_columns(few))
-    layer = sparse.point * 1000 + sparse.energy
-    kept = thinned_spots(sparse)
-    assert set(layer[kept]) == set(layer)
-    assert np.bincount(layer)[layer].min() < 4
 
 
 def test_gradient_without_a_matrix_is_that_of_the_matrix(ball, counts):
