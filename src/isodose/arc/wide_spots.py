@@ -63,4 +63,5 @@ def _widened(layer: Layer, group: NDArray[np.int64], machine: Machine, half_mm: 
     spots, count = layer.spots, np.bincount(group)
     x, y = (np.bincount(group, place) / count for place in (spots.x_mm, spots.y_mm))
     wide_x, wide_y = (float(np.hypot(sigma, half_mm)) for sigma in layer.spot_sigma_mm(machine))
-    return replace(layer, spots=Spots(x, y, np.bincount(group, spots.particles)), sigma_mm=(wide_x, wide_y))
+    particles = np.asarray(np.bincount(group, spots.particles), dtype=np.float64)
+    return replace(layer, spots=Spots(x, y, particles), sigma_mm=(wide_x, wide_y))
