@@ -59,7 +59,7 @@ def test_spread_by_numpy(image_of):
     q = (np.arange(20) + 0.5) / 20
     cover = np.exp(-0.5 * ((place[:, None] - q) / 0.05) ** 2)
     number = np.arange(len(path))
-    near = np.exp(-4.0 * np.log(2.0) * ((number[:, None] - number) / 7.0) ** 2)
+    near = np.exp(-4.0 * np.log(2.0) * ((number[:, None] - number) / 10.0) ** 2)
     near /= near.sum(axis=1, keepdims=True)
     wanted = np.log(0.1 + near @ cover).mean()
     assert layer_spread(image, path) == pytest.approx(wanted, rel=1e-4)

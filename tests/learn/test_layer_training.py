@@ -38,7 +38,7 @@ def test_each_image_is_held_out_once(times):
     assert settings(times, folds=5, seed=1).held_out(names)["fold_1"] != held_out["fold_1"]
 
 
-@pytest.mark.parametrize(("loss", "chain"), [("aligned", True), ("spread", True), ("paper", False)])
+@pytest.mark.parametrize(("loss", "chain"), [("aligned", True), ("spread", False), ("paper", False)])
 def test_networks_say_what_they_saw(tmp_path, images, times, loss, chain):
     asked = settings(times, loss=loss, chain=chain, epochs=1)
     files = train_layers(images, asked, tmp_path, "a command")

@@ -9,9 +9,9 @@ Two networks of one architecture come with the package, for two aims that exclud
     Layers that neighbouring control points spread evenly over the target (see `isodose.learn.layer_losses`).
     Their plans are better; no exact programme is known for that aim.
 
-The network scores layers; the best sequence by scores and weighed switching time, within a budget if there is
-one, is a shortest path. In training the same chain of control points stands behind the network. Networks that
-were trained without it, as the paper's, deliver each control point's likeliest layer.
+The network scores layers. One that was trained with a chain of control points delivers the best sequence by
+scores and weighed switching time, a shortest path; one without delivers each control point's likeliest layer,
+as the paper's does. Under a budget both deliver the best sequence by scores that keeps to it.
 """
 
 from __future__ import annotations
@@ -60,23 +60,21 @@ class LearnedLayers:
         Raises
         ------
         InputError
-            If several layers per control point are asked for, or a budget of a network without a chain; if
-            the task has other layers than the image, or no sequence keeps to the budget.
+            If several layers per control point are asked for, the task has other layers than the image, or no
+            sequence keeps to the budget.
         """
         if task.layers_per_point != 1:
             raise InputError("task.layers_per_point", task.layers_per_point, "1, for a U-Net")
-        if task.budget_s is not None and not self.weights.chain:
-            raise InputError("task.budget_s", task.budget_s, "none, for a U-Net without a chain")
         if not np.array_equal(np.isfinite(task.cost), self.image.allowed):
             raise InputError("task.cost", "other layers", "those of the counts that the network reads")
         self._compare_times(task)
         scores = self.scores()[task.delivered]
-        if not self.weights.chain:
-            return task.selection(np.argmax(scores, axis=1), self.name)
-        if task.budget_s is None:
+        if task.budget_s is not None:
+            path = path_within(task, task.budget_s, -scores)[0]
+        elif self.weights.chain:
             path = cheapest_path(task, task.time_weight, -scores)
         else:
-            path = path_within(task, task.budget_s, -scores)[0]
+            return task.selection(np.argmax(scores, axis=1), self.name)
         return task.selection(path.energies, self.name)
 
     @property

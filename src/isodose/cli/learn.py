@@ -96,9 +96,9 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the networks.")],
     loss: Annotated[Loss, typer.Option(help="What the network is to minimise.")] = Loss.ALIGNED,
     folds: Annotated[int, typer.Option(help="Parts, each held out by one network; 0 for none.")] = 5,
-    epochs: Annotated[int, typer.Option(help="How often each network sees each arc.")] = 20,
+    epochs: Annotated[int, typer.Option(help="How often each network sees each arc.")] = 9,
     chain: Annotated[
-        bool | None, typer.Option(help="Train control points as a chain.", show_default="unless --loss paper")
+        bool | None, typer.Option(help="Train control points as a chain.", show_default="for --loss aligned")
     ] = None,
     switching: Annotated[str, typer.Option(help="Preset of switching times up and down.")] = "cyclotron",
     seed: Seed = 0,
@@ -124,8 +124,8 @@ def train(
         raise InputError("--switching", repr(switching), f"one of {', '.join(SWITCH_PRESETS)}")
     preset = SWITCH_PRESETS[switching]
     times = SwitchTimes(preset.up_s, preset.down_s, TIME_WEIGHT)
-    chained = loss is not Loss.PAPER if chain is None else chain
-    training = LayerTraining(loss.value, times, epochs, folds, chain=chained, seed=seed)
+    chained = loss is Loss.ALIGNED if chain is None else chain
+    training = LayerTraining(loss.value, times, chained, epochs, folds, seed=seed)
     images = read_layer_images(data)
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)

@@ -8,7 +8,7 @@
     worth, and the weighted switching time. Its least value is that of the best sequence.
 ``spread``
     The same switching time against how evenly neighbouring control points spread their layers over the
-    target, by the worth of layers. Within 35 degrees of a turn in steps of 5, they are to lie at all
+    target, by the worth of layers. Within 50 degrees of a turn in steps of 5, they are to lie at all
     quantiles of a control point's worth: near ones cover the target together then, and the optimiser can
     shape the dose at its edges. Over 44 sequences for one nasopharynx-like head, the logarithm of the plan's
     objective goes with this better (correlation 0.9) than with any cover of the target's voxels (0.4).
@@ -28,7 +28,7 @@ from isodose.learn.switch_times import SwitchTimes
 
 PAPER_WEIGHTS = (0.5, 0.4, 0.1)
 """Of both cross entropies and the time in s per control point (Yang et al., below eq. 4)."""
-NEIGHBOURS = 7.0
+NEIGHBOURS = 10.0
 """Full width at half maximum of the weights of neighbours, in control points."""
 QUANTILES = 20
 QUANTILE_WIDTH = 0.05

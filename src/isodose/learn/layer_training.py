@@ -54,6 +54,9 @@ class LayerTraining:
         One of `isodose.learn.layer_losses.LOSSES`.
     times
         Switching times that the networks are for.
+    chain
+        Whether control points form a chain (see `isodose.learn.layer_beliefs`). The paper's loss has none;
+        networks for spread layers that were trained with one chose a single energy for the whole arc.
     epochs
         How often each network sees each of its images, every time begun at another control point.
     folds
@@ -62,19 +65,17 @@ class LayerTraining:
         Images a step.
     learning_rate
         Largest one of AdamW (Loshchilov and Hutter, arXiv 1711.05101).
-    chain
-        Whether control points form a chain (see `isodose.learn.layer_beliefs`); the paper's loss has none.
     seed
         Of everything that is random.
     """
 
     loss: str
     times: SwitchTimes
-    epochs: int = 20
+    chain: bool
+    epochs: int = 9
     folds: int = 5
     batch: int = 4
     learning_rate: float = 2e-3
-    chain: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
