@@ -75,7 +75,7 @@ def test_interrupted_training_goes_on(data, tmp_path, capsys, monkeypatch):
     [
         (("train", "energy-layers", "--data", "none", "--out", "o"), "isodose learn count"),
         (("evaluate", "energy-layers", "--data", "none"), "isodose learn count"),
-        (("count", "water", "--target", "Target", "--organ", "Nothing", "--out", "o"), "Nothing"),
+        (("count", "water", "--target", "PTV", "--organ", "Nothing", "--out", "o"), "Nothing"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):

@@ -14,7 +14,7 @@ def images(image_of):
 
 def settings(times, **options):
     return LayerTraining(
-        **({"loss": "aligned", "times": times, "epochs": 6, "folds": 2, "batch": 2} | options)
+        **({"loss": "aligned", "times": times, "chain": True, "epochs": 6, "folds": 2, "batch": 2} | options)
     )
 
 
