@@ -64,8 +64,6 @@ from isodose.pencilbeam.engine import PencilBeam
 BUDGET_S = 51.0
 SETUP_MM, RANGE_PERCENT = 3.0, 3.5
 SCENARIOS = by_range(scenario_set(21, SETUP_MM, RANGE_PERCENT))
-STEM_FACTOR = 30.0
-"""Priority of the brainstem over that in `arc_selectors.py`, where it is too little to matter to its dose."""
 POINTS = 400
 """On the axes of the curves that are kept."""
 FIGURES = {
@@ -110,8 +108,7 @@ def robust_goals(r: Regions) -> tuple[Goal, ...]:
         if goal.structure == "near":
             goals.append(replace(goal, voxels=np.intersect1d(goal.voxels, allowed)))
         else:
-            priority = goal.priority * (STEM_FACTOR if goal.structure == STEM else 1.0)
-            goals.append(replace(goal, priority=priority, robust=goal.structure in (TARGET, STEM)))
+            goals.append(replace(goal, robust=goal.structure in (TARGET, STEM)))
     return tuple(goals)
 
 

@@ -142,9 +142,9 @@ def goals_of(r: Regions) -> list[Goal]:
     near = (r.distance_mm > 0.0) & (r.distance_mm <= SHELL_MM) & half
     far = (r.distance_mm > SHELL_MM) & (r.stands_for > 0.5)
     goals = [
-        Goal(SquaredUnderdosing(DOSE_GY), at(r.target), 100.0, TARGET),
-        Goal(SquaredOverdosing(1.03 * DOSE_GY), at(r.target), 100.0, TARGET),
-        Goal(SquaredOverdosing(0.0), at(r.stem), 1.0, STEM),
+        Goal(SquaredUnderdosing(DOSE_GY), at(r.target), 200.0, TARGET),
+        Goal(SquaredOverdosing(1.02 * DOSE_GY), at(r.target), 200.0, TARGET),
+        Goal(SquaredOverdosing(0.0), at(r.stem), 30.0, STEM),
         Goal(SquaredOverdosing(0.85 * DOSE_GY), at(near), 10.0, "near"),
         Goal(SquaredOverdosing(0.4 * DOSE_GY), at(far), 5.0, "far"),
     ]
