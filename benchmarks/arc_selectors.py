@@ -53,7 +53,7 @@ from isodose.arc.spot_counts import SpotCounts, SpotLattice, count_spots
 from isodose.arc.switch_table import SwitchTable
 from isodose.arc.voxel_depths import target_depths
 from isodose.errors import IsodoseWarning
-from isodose.learn.layer_weights import SHIPPED, is_shipped, shipped_weights
+from isodose.learn.layer_weights import shipped_weights
 from isodose.machine.machine_file import machine
 from isodose.optimise.goal import Goal
 from isodose.optimise.problem import Problem
@@ -167,17 +167,14 @@ def selectors(
     def coverage() -> CoverageDriven:
         return CoverageDriven(depth, counts.range_mm)
 
-    learned: dict[str, tuple[Callable[[], Selector], SelectionTask]] = {
-        "unet": (unet, both),
-        "unet, 51 s": (unet, replace(both, budget_s=51.0)),
-        "unet, aligned": (lambda: unet("aligned"), both),
-    }
     return {
         BASELINE: (lambda: ParticleSwarm(counts.max_wet_mm), alone),  # it knows no organs
         "exact": (ExactProgramme, both),
         "exact, 51 s": (ExactProgramme, replace(both, budget_s=51.0)),
         "coverage, 51 s": (coverage, replace(both, budget_s=51.0)),
-        **(learned if all(map(is_shipped, SHIPPED)) else {}),
+        "unet": (unet, both),
+        "unet, 51 s": (unet, replace(both, budget_s=51.0)),
+        "unet, aligned": (lambda: unet("aligned"), both),
         "joint, 51 s": (joint, replace(both, budget_s=51.0)),
         "joint, 25 s": (joint, replace(both, budget_s=25.0)),
     }
@@ -358,15 +355,14 @@ def targets(results: Sequence[dict[str, Any]]) -> None:
 
     print(f"\n{len(results)} heads (15 wanted)")
     show("exact programme: CPU s to select, mean", column("exact", "select_cpu_s").mean(), 1e-3)
-    if "unet" in results[0]["selectors"]:
-        gap = column("unet, aligned", "total_cost") / column("exact", "total_cost") - 1.0
-        show("unet, aligned: surrogate gap, mean", gap.mean(), 0.01, more=f"largest {gap.max():.4f}")
-        for name in ("unet", "unet, 51 s"):
-            relative = column(name, "objective") / column(BASELINE, "objective")
-            spread = f"{relative.min():.3f} to {relative.max():.3f}, {chance(relative)}"
-            show(f"{name}: objective over the swarm's, mean", relative.mean(), 1.0, more=spread)
-        for name in ("unet", "unet, 51 s", "unet, aligned"):
-            show(f"{name}: CPU s to select, mean", column(name, "select_cpu_s").mean(), 0.02)
+    gap = column("unet, aligned", "total_cost") / column("exact", "total_cost") - 1.0
+    show("unet, aligned: surrogate gap, mean", gap.mean(), 0.01, more=f"largest {gap.max():.4f}")
+    for name in ("unet", "unet, 51 s"):
+        relative = column(name, "objective") / column(BASELINE, "objective")
+        spread = f"{relative.min():.3f} to {relative.max():.3f}, {chance(relative)}"
+        show(f"{name}: objective over the swarm's, mean", relative.mean(), 1.0, more=spread)
+    for name in ("unet", "unet, 51 s", "unet, aligned"):
+        show(f"{name}: CPU s to select, mean", column(name, "select_cpu_s").mean(), 0.02)
     for name, budget, ratio in (("joint, 51 s", 51.0, 0.65), ("joint, 25 s", 25.0, 0.75)):
         relative = column(name, "objective") / column(BASELINE, "objective")
         show(f"{name}: switching time s, largest", column(name, "switching_s").max(), budget)

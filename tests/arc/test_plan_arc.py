@@ -10,7 +10,6 @@ import yaml
 from isodose.arc.plan_arc import plan_arc
 from isodose.cli import BAD_INPUT, main
 from isodose.errors import InputError
-from isodose.learn.layer_weights import is_shipped
 from isodose.optimise.config import PlanConfig, read_config
 from isodose.optimise.scenarios import NOMINAL, Scenario
 from isodose.patient.dicom_dose import read_dose
@@ -40,19 +39,11 @@ def coarse(monkeypatch):
     monkeypatch.setattr("isodose.optimise.field_plan.PencilBeam", engine)
 
 
-UNET = pytest.param(
-    "unet",
-    marks=pytest.mark.skipif(
-        not is_shipped("spread"), reason="no network has been trained for this version yet"
-    ),
-)
-
-
 def _config(arc=None, **changes):
     return PlanConfig.model_validate(SETTINGS | {"arc": SETTINGS["arc"] | (arc or {})} | changes)
 
 
-@pytest.mark.parametrize("selector", ["joint", "exact", "coverage", "swarm", UNET])
+@pytest.mark.parametrize("selector", ["joint", "exact", "coverage", "swarm", "unet"])
 def test_every_selector_gives_a_plan(ball, selector):
     arc = {"selector": selector}
     if selector == "swarm":

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from isodose import __version__
 from isodose.dose.progress import Progress
 from isodose.errors import InputError
 from isodose.learn.layer_batch import batch_of
@@ -147,7 +148,8 @@ def train_layers(
         file = folder / f"{name}.npz"
         seen = {n: image for n, image in images.items() if n not in out}
         run = _Run(seen, training, number, folder / f"{name}.checkpoint")
-        record = {"command": command, **run.record, "network": name, "held_out": out}
+        about = {"command": command, "version": __version__, "network": name, "held_out": out}
+        record = {**about, **run.record}
         if file.exists():
             _check_same(record, read_layer_weights(file).provenance, file)
             before += steps[name]

@@ -20,7 +20,7 @@ from isodose.patient.files import atomic_path
 
 _FORMAT = "isodose layer network 1"
 SHIPPED = ("aligned", "spread")
-"""Losses whose networks are to come with the package, as soon as they have been trained."""
+"""Losses whose networks come with the package."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,15 +96,6 @@ def read_layer_weights(path: Path) -> LayerWeights:
         raise InputError("file", " ".join(str(error).split())[:120], f"an {_FORMAT!r} file", path) from error
 
 
-def is_shipped(loss: str) -> bool:
-    """Whether a network for a loss comes with this version."""
-    return loss in SHIPPED and _shipped_file(loss).exists()
-
-
-def _shipped_file(loss: str) -> Path:
-    return Path(str(files("isodose.learn") / "data" / f"layers_{loss}.npz"))
-
-
 @cache
 def shipped_weights(loss: str) -> LayerWeights:
     """Weights that come with the package.
@@ -116,10 +107,4 @@ def shipped_weights(loss: str) -> LayerWeights:
     """
     if loss not in SHIPPED:
         raise InputError("weights", repr(loss), f"one of {', '.join(SHIPPED)}")
-    path = _shipped_file(loss)
-    if not path.exists():
-        expected = (
-            "a network of your own by `isodose learn train energy-layers`: none comes with this version"
-        )
-        raise InputError("weights", f"nothing for {loss!r}", expected)
-    return read_layer_weights(path)
+    return read_layer_weights(Path(str(files("isodose.learn") / "data" / f"layers_{loss}.npz")))
