@@ -39,10 +39,12 @@ def test_counting_goes_on_where_it_was(data, monkeypatch):
 def test_train_and_evaluate(data, tmp_path, capsys):
     out = tmp_path / "networks"
     ask = ("learn", "train", "energy-layers", "--data", data, "--out", out, "--folds", 2, "--epochs", 1)
-    assert run(*ask) == 0
+    assert run(*ask, "--time-weight", 0.05) == 0
+    assert read_layer_weights(out / "all.npz").times.weight == 0.05
     record = json.loads((out / "run.json").read_text())
     assert record["verb"] == "learn train"
     assert record["options"]["loss"] == "aligned"
+    assert record["options"]["time_weight"] == 0.05
     assert record["files"] == ["all.npz", "fold_1.npz", "fold_2.npz"]
     assert run("learn", "evaluate", "energy-layers", "--data", data, "--networks", out) == 0
     said = capsys.readouterr().out

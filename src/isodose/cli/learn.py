@@ -101,6 +101,10 @@ def train(
         bool | None, typer.Option(help="Train control points as a chain.", show_default="for --loss aligned")
     ] = None,
     switching: Annotated[str, typer.Option(help="Preset of switching times up and down.")] = "cyclotron",
+    time_weight: Annotated[
+        float | None,
+        typer.Option(help="Cost of a second of switching.", show_default="the exact programme's"),
+    ] = None,
     seed: Seed = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
 ) -> None:
@@ -123,7 +127,8 @@ def train(
     if switching not in SWITCH_PRESETS:
         raise InputError("--switching", repr(switching), f"one of {', '.join(SWITCH_PRESETS)}")
     preset = SWITCH_PRESETS[switching]
-    times = SwitchTimes(preset.up_s, preset.down_s, TIME_WEIGHT)
+    weight = TIME_WEIGHT if time_weight is None else time_weight
+    times = SwitchTimes(preset.up_s, preset.down_s, weight)
     chained = loss is Loss.ALIGNED if chain is None else chain
     training = LayerTraining(loss.value, times, chained, epochs, folds, seed=seed)
     images = read_layer_images(data)
@@ -138,7 +143,7 @@ def train(
             typer.echo(f"isodose: interrupted; the same command goes on from {out}", err=True)
             raise typer.Exit(INTERRUPTED) from None
     options = {"loss": loss.value, "chain": chained, "folds": folds, "epochs": epochs}
-    options |= {"switching": switching, "seed": seed}
+    options |= {"switching": switching, "time_weight": weight, "seed": seed}
     provenance = {"torch": torch.__version__, "images": sorted(images), "threads": threads}
     names = [file.name for file in files]
     write_record(out, "learn train", {"data": str(data)}, options, started, names, provenance)
