@@ -222,15 +222,15 @@ def curve(dose: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def weighted(plan: Plan, weights: NDArray[np.float64]) -> Plan:
-    """Plan with weights in the order of its spots."""
+    """Plan with weights in the order of its spots, without the control points that have none."""
     rest = iter(weights)
 
     def layer_of(layer: Layer) -> Layer:
         particles = np.array([next(rest) for _ in range(len(layer.spots))])
         return replace(layer, spots=replace(layer.spots, particles=particles))
 
-    beams = (replace(beam, layers=tuple(map(layer_of, beam.layers))) for beam in plan.beams)
-    return replace(plan, beams=tuple(beams))
+    beams = [replace(beam, layers=tuple(map(layer_of, beam.layers))) for beam in plan.beams]
+    return replace(plan, beams=tuple(beam for beam in beams if beam.particles > 0.0))
 
 
 def slice_dose(
