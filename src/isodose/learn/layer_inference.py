@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -50,12 +52,23 @@ def layer_scores(image: LayerImage, weights: LayerWeights) -> NDArray[np.float64
         ``(points, energies)``; minus infinity where there is no layer.
     """
     batch = batch_of([image])
-    with torch.inference_mode():
+    with torch.inference_mode(), _one_thread():
         found = torch.where(batch.allowed, layer_network(weights)(batch.images), NOT_ALLOWED)
     out = np.full(image.target.shape, -np.inf)
     first, beyond = image.used
     out[image.delivered, first:beyond] = found[0].numpy()
     return np.where(image.allowed, out, -np.inf)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread: with so small a network more of them wait for each other than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def layer_spread(image: LayerImage, energies: NDArray[np.int64]) -> float:
