@@ -142,7 +142,7 @@ def train(
         except KeyboardInterrupt:
             typer.echo(f"isodose: interrupted; the same command goes on from {out}", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    options = {"loss": loss.value, "chain": chained, "folds": folds, "epochs": epochs}
+    options: dict[str, object] = {"loss": loss.value, "chain": chained, "folds": folds, "epochs": epochs}
     options |= {"switching": switching, "time_weight": weight, "seed": seed}
     provenance = {"torch": torch.__version__, "images": sorted(images), "threads": threads}
     names = [file.name for file in files]

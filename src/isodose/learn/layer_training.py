@@ -148,8 +148,7 @@ def train_layers(
         file = folder / f"{name}.npz"
         seen = {n: image for n, image in images.items() if n not in out}
         run = _Run(seen, training, number, folder / f"{name}.checkpoint")
-        about = {"command": command, "version": __version__, "network": name, "held_out": out}
-        record = {**about, **run.record}
+        record = {"command": command, **run.record, "network": name, "held_out": out}
         if file.exists():
             _check_same(record, read_layer_weights(file).provenance, file)
             before += steps[name]
@@ -183,7 +182,8 @@ class _Run:
     ) -> None:
         self.names, self.images = sorted(images), images
         self.training, self.number, self.checkpoint = training, number, checkpoint
-        self.record = {"images": self.names, "training": asdict(training), "torch": str(torch.__version__)}
+        versions = {"version": __version__, "torch": str(torch.__version__)}
+        self.record = {"images": self.names, "training": asdict(training), **versions}
         self.batches = _batches(len(images), training)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed * 1000 + number)
