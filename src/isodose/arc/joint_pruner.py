@@ -84,7 +84,7 @@ class JointPruner:
     problem: Problem
     point: NDArray[np.int64]
     energy: NDArray[np.int64]
-    iterations: tuple[int, int] = (8, 14)
+    iterations: tuple[int, int] = (16, 30)
     progress: Callable[[PruningStep], object] | None = None
 
     def __post_init__(self) -> None:
