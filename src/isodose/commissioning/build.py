@@ -17,9 +17,16 @@ from isodose.machine.base_data import BaseData, DepthSpectra, PencilKernel
 _EVERY = 2
 """One energy in so many gets spectra, which change slowly at equal parts of the range."""
 _PARTS = np.concatenate(
-    [np.arange(0.0, 0.9, 0.05), np.arange(0.9, 1.05, 0.005), [1.06, 1.08, 1.1, 1.2, 1.35, 1.5, 1.65]]
+    [
+        np.arange(0.0, 0.74, 0.05),
+        np.arange(0.75, 0.89, 0.025),
+        np.arange(0.9, 0.949, 0.005),
+        np.arange(0.95, 1.019, 0.0025),
+        np.arange(1.02, 1.049, 0.005),
+        [1.06, 1.08, 1.1, 1.2, 1.35, 1.5, 1.65],
+    ]
 )
-"""Depths of spectra, as parts of the range."""
+"""Depths of spectra, as parts of the range; in the peak as fine as the slabs of the simulation."""
 
 
 def build_base_data(
