@@ -1,11 +1,12 @@
 """Cluster dose by pencil beam against Monte Carlo: ``python benchmarks/cluster_dose.py [PART ...]``.
 
-``water``: one carbon beam at four energies, plane by plane and along its axis. ``head``: single beams in the
-built-in head, voxel by voxel in the 16 x 16 voxels around the axis, and the figures that Schwarze et al. give
-for their network (distal 90 % depth, position across, height and width of the peak), with the CPU time of a
-Monte Carlo of 2 % in the Bragg peak (they need 7.1e6 s). ``speed``: one beam and a field of 10^4 spots by
-pencil beam (in the literature 114 to 1719 s). Voxels are of 1 mm, as the pencil beam gives the dose in their
-middle. All times are CPU seconds of one thread.
+``water``: one carbon beam at four energies, plane by plane and along its axis. ``media``: a beam in large
+blocks of one CT number each, where nothing but the conversion of CT numbers and the kind of dose can differ.
+``head``: single beams in the built-in head, voxel by voxel in the 16 x 16 voxels around the axis, and the
+figures that Schwarze et al. give for their network (distal 90 % depth, position across, height and width of
+the peak), with the CPU time of a Monte Carlo of 2 % in the Bragg peak (they need 7.1e6 s). ``speed``: a beam
+and a field of 10^4 spots by pencil beam (in the literature 114 to 1719 s). Voxels are of 1 mm, as the pencil
+beam gives the dose in their middle. All times are CPU seconds of one thread.
 
     python benchmarks/cluster_dose.py water --histories 200000 --database clusters.npz
 """
@@ -41,7 +42,7 @@ from isodose.plan.simple_plan import simple_plan
 from isodose.track.database import ClusterDatabase, cluster_database, load_database
 
 SIZES = (Quantity.CLUSTER_F2, Quantity.CLUSTER_F4, Quantity.CLUSTER_F5, Quantity.CLUSTER_F7)
-PARTS = ("water", "head", "speed")
+PARTS = ("water", "media", "head", "speed")
 WATER_MEV_U = (104.2, 177.1, 250.0, 350.0)
 """The lowest, a middle and the highest energy of Schwarze et al., and one beyond."""
 HEAD_BEAMS = ((270.0, 170.0, 0.0), (270.0, 220.0, 0.0), (90.0, 200.0, 12.0), (0.0, 180.0, 0.0))
@@ -50,6 +51,8 @@ REGION = 16
 TISSUE_FROM_HU = -500.0
 """Voxels below are air, where the dose means little and is noisy."""
 
+BLOCK_HU = (-250.0, -60.0, 60.0, 800.0)
+BLOCK_MEV_U = 180.0
 HALF_WIDTH_MM = 40.0
 PAPER_CPU_S = 7.14e6
 LITERATURE_FIELD_S = (114.0, 1719.0)
@@ -213,6 +216,25 @@ def in_water(database: ClusterDatabase, histories: int) -> None:
         compare_all(f"{energy:.0f} MeV/u", slow, fast, patient, "y", False)
 
 
+def in_media(database: ClusterDatabase, histories: int) -> None:
+    print(f"\nUniform blocks, {BLOCK_MEV_U:.0f} MeV/u: whole planes, pencil beam over Monte Carlo")
+    for hu in BLOCK_HU:
+        tank = water((40, 110, 40), (2.0, 1.0, 2.0))
+        block = Volume(tank.grid, np.full(tank.grid.shape, hu, dtype=np.float32))
+        patient = Patient("block", block, calibration="schneider")
+        slow, fast, _ = both(patient, one_beam(0.0, BLOCK_MEV_U, (0.0, 0.0, 0.0)), database, histories)
+        line = f"{hu:6.0f} HU"
+        for quantity in (Quantity.DOSE, Quantity.CLUSTER_F4):
+            a, b = (d.values[quantity].sum(axis=(0, 2), dtype=np.float64) for d in (slow, fast))
+            plateau = slice(5, int(0.8 * np.argmax(a)))
+            line += f"   {quantity.key}: plateau {b[plateau].sum() / a[plateau].sum():.4f}"
+            if a.argmax() < a.size - 10:
+                depth = np.arange(a.size) + 0.5
+                shift = DepthProfile(depth, b).r90_mm - DepthProfile(depth, a).r90_mm
+                line += f", peak {b.max() / a.max():.4f}, distal 90 % {shift:+.2f} mm"
+        print(line, flush=True)
+
+
 def in_head(database: ClusterDatabase, histories: int) -> None:
     heading("Head: the same")
     for gantry, energy, shift in HEAD_BEAMS:
@@ -274,6 +296,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for part in chosen.parts or PARTS:
         if part == "water":
             in_water(database, chosen.histories)
+        elif part == "media":
+            in_media(database, chosen.histories)
         elif part == "head":
             in_head(database, chosen.histories)
         elif part == "speed":
