@@ -1,11 +1,12 @@
 """Cluster dose by pencil beam against Monte Carlo: ``python benchmarks/cluster_dose.py [PART ...]``.
 
-``water``: one carbon beam at three energies, plane by plane and along its axis. ``head``: single beams in the
-built-in head, voxel by voxel in the 16 x 16 voxels around the axis, and the figures that Schwarze et al. give
-for their network (distal 90 % depth, position across, height and width of the peak), with the CPU time of a
-Monte Carlo of 2 % in the Bragg peak (they need 7.1e6 s). ``speed``: one beam and a field of 10^4 spots by
-pencil beam (in the literature 114 to 1719 s). Voxels are of 1 mm, as the pencil beam gives the dose in their
-middle. All times are CPU seconds of one thread.
+``water``: one carbon beam at four energies, plane by plane and along its axis. ``media``: a beam in large
+blocks of one CT number each, where nothing but the conversion of CT numbers and the kind of dose can differ.
+``head``: single beams in the built-in head, voxel by voxel in the 16 x 16 voxels around the axis, and the
+figures that Schwarze et al. give for their network (distal 90 % depth, position across, height and width of
+the peak), with the CPU time of a Monte Carlo of 2 % in the Bragg peak (they need 7.1e6 s). ``speed``: a beam
+and a field of 10^4 spots by pencil beam (in the literature 114 to 1719 s). Voxels are of 1 mm, as the pencil
+beam gives the dose in their middle. All times are CPU seconds of one thread.
 
     python benchmarks/cluster_dose.py water --histories 200000 --database clusters.npz
 """
@@ -41,7 +42,7 @@ from isodose.plan.simple_plan import simple_plan
 from isodose.track.database import ClusterDatabase, cluster_database, load_database
 
 SIZES = (Quantity.CLUSTER_F2, Quantity.CLUSTER_F4, Quantity.CLUSTER_F5, Quantity.CLUSTER_F7)
-PARTS = ("water", "head", "speed")
+PARTS = ("water", "media", "head", "speed")
 WATER_MEV_U = (104.2, 177.1, 250.0, 350.0)
 """The lowest, a middle and the highest energy of Schwarze et al., and one beyond."""
 HEAD_BEAMS = ((270.0, 170.0, 0.0), (270.0, 220.0, 0.0), (90.0, 200.0, 12.0), (0.0, 180.0, 0.0))
@@ -50,6 +51,8 @@ REGION = 16
 TISSUE_FROM_HU = -500.0
 """Voxels below are air, where the dose means little and is noisy."""
 
+BLOCK_HU = (-250.0, -60.0, 60.0, 800.0)
+BLOCK_MEV_U = 180.0
 HALF_WIDTH_MM = 40.0
 PAPER_CPU_S = 7.14e6
 LITERATURE_FIELD_S = (114.0, 1719.0)
@@ -145,11 +148,22 @@ def both(patient: Patient, plan: Plan, database: ClusterDatabase, histories: int
     return slow, fast, seconds
 
 
-def compare(label: str, slow: Region, fast: Region) -> None:
-    """One line: differences in percent of the highest value of Monte Carlo, and figures of the peak."""
+def compare(label: str, slow: Region, fast: Region, slow_dose: Region, fast_dose: Region) -> None:
+    """One line: differences in percent of the highest value of Monte Carlo, and figures of the peak.
+
+    ``per dose`` is what is left if the pencil beam's value per dose is taken with the dose of Monte Carlo,
+    whose noise both share: the part that the particle spectra make.
+    """
     axis, planes, tissue = slow.axis, slow.planes, slow.tissue
     of_axis = 100.0 * np.abs(fast.axis - axis) / axis.max()
     of_planes = 100.0 * np.abs(fast.planes - planes) / planes.max()
+    per_dose = [
+        100.0 * np.abs(with_dose(f, g, h) - v).max() / v.max()
+        for f, g, h, v in (
+            (fast.planes, fast_dose.planes, slow_dose.planes, planes),
+            (fast.axis, fast_dose.axis, slow_dose.axis, axis),
+        )
+    ]
     top = slow.values[tissue].max()
     noise = 100.0 * slow.errors[tissue] / top
     voxels = 100.0 * np.abs(fast.values - slow.values)[tissue] / top
@@ -159,19 +173,37 @@ def compare(label: str, slow: Region, fast: Region) -> None:
     peak = int(np.argmax(axis))
     at_peak = 100.0 * slow.axis_error[peak] / axis[peak]
     print(
-        f"{label:24s}{of_planes.max():8.2f}{of_axis.max():8.2f}{at_peak:8.2f}{100 * within:9.2f}"
+        f"{label:24s}{of_planes.max():8.2f}{of_axis.max():8.2f}{at_peak:8.2f}{per_dose[0]:8.2f}"
+        f"{per_dose[1]:8.2f}{100 * within:9.2f}"
         f"{np.sqrt(np.mean(voxels**2)):8.3f}{b.r90_mm - a.r90_mm:9.2f}{100 * (b.peak / a.peak - 1):9.2f}"
         f"{b.width_mm - a.width_mm:8.2f}{place[0]:8.2f}{place[1]:7.2f}",
         flush=True,
     )
 
 
+def compare_all(label: str, slow: Dose, fast: Dose, patient: Patient, axis: str, backwards: bool) -> None:
+    """Lines of the dose and of all cluster doses of a beam."""
+    doses = [region_of(dose, patient, Quantity.DOSE, axis, backwards) for dose in (slow, fast)]
+    for quantity in (Quantity.DOSE, *SIZES):
+        regions = [region_of(dose, patient, quantity, axis, backwards) for dose in (slow, fast)]
+        compare(f"{label} {quantity.key}", *regions, *doses)
+
+
+def with_dose(
+    value: NDArray[np.float64], dose: NDArray[np.float64], other: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Value per dose times another dose."""
+    return np.divide(value, dose, out=np.zeros_like(value), where=dose > 0.0) * other
+
+
 def heading(what: str) -> None:
     print(
-        f"\n{what}\n{'':24s}{'planes':>8s}{'axis':>8s}{'noise':>8s}{'3 % vox':>9s}{'rms':>8s}{'dR90':>9s}"
+        f"\n{what}\n{'':40s}{'':8s}{'per dose:':>16s}\n"
+        f"{'':24s}{'planes':>8s}{'axis':>8s}{'noise':>8s}{'planes':>8s}{'axis':>8s}"
+        f"{'3 % vox':>9s}{'rms':>8s}{'dR90':>9s}"
         f"{'dpeak':>9s}{'dFWHM':>8s}{'dx':>8s}{'dy':>7s}\n"
-        f"{'':24s}{'% max':>8s}{'% max':>8s}{'%':>8s}{'%':>9s}{'% max':>8s}{'mm':>9s}{'%':>9s}{'mm':>8s}"
-        f"{'mm':>8s}{'mm':>7s}"
+        f"{'':24s}{'% max':>8s}{'% max':>8s}{'%':>8s}{'% max':>8s}{'% max':>8s}{'%':>9s}"
+        f"{'% max':>8s}{'mm':>9s}{'%':>9s}{'mm':>8s}{'mm':>8s}{'mm':>7s}"
     )
 
 
@@ -181,9 +213,26 @@ def in_water(database: ClusterDatabase, histories: int) -> None:
         length = int(1.2 * float(range_mm("carbon", energy)) + 10.0)
         patient = water((60, length, 60), (1.0, 1.0, 1.0))
         slow, fast, _ = both(patient, one_beam(0.0, energy, (0.0, 0.0, 0.0)), database, histories)
-        for quantity in (Quantity.DOSE, *SIZES):
-            regions = [region_of(dose, patient, quantity, "y", False) for dose in (slow, fast)]
-            compare(f"{energy:.0f} MeV/u {quantity.key}", *regions)
+        compare_all(f"{energy:.0f} MeV/u", slow, fast, patient, "y", False)
+
+
+def in_media(database: ClusterDatabase, histories: int) -> None:
+    print(f"\nUniform blocks, {BLOCK_MEV_U:.0f} MeV/u: whole planes, pencil beam over Monte Carlo")
+    for hu in BLOCK_HU:
+        tank = water((40, 110, 40), (2.0, 1.0, 2.0))
+        block = Volume(tank.grid, np.full(tank.grid.shape, hu, dtype=np.float32))
+        patient = Patient("block", block, calibration="schneider")
+        slow, fast, _ = both(patient, one_beam(0.0, BLOCK_MEV_U, (0.0, 0.0, 0.0)), database, histories)
+        line = f"{hu:6.0f} HU"
+        for quantity in (Quantity.DOSE, Quantity.CLUSTER_F4):
+            a, b = (d.values[quantity].sum(axis=(0, 2), dtype=np.float64) for d in (slow, fast))
+            plateau = slice(5, int(0.8 * np.argmax(a)))
+            line += f"   {quantity.key}: plateau {b[plateau].sum() / a[plateau].sum():.4f}"
+            if a.argmax() < a.size - 10:
+                depth = np.arange(a.size) + 0.5
+                shift = DepthProfile(depth, b).r90_mm - DepthProfile(depth, a).r90_mm
+                line += f", peak {b.max() / a.max():.4f}, distal 90 % {shift:+.2f} mm"
+        print(line, flush=True)
 
 
 def in_head(database: ClusterDatabase, histories: int) -> None:
@@ -193,9 +242,7 @@ def in_head(database: ClusterDatabase, histories: int) -> None:
         plan = one_beam(gantry, energy, isocentre)
         slow, fast, seconds = both(patient, plan, database, histories)
         axis, backwards = ("y", False) if gantry == 0.0 else ("x", gantry == 90.0)
-        for quantity in (Quantity.DOSE, *SIZES):
-            regions = [region_of(dose, patient, quantity, axis, backwards) for dose in (slow, fast)]
-            compare(f"{gantry:.0f} deg {energy:.0f} {quantity.key}", *regions)
+        compare_all(f"{gantry:.0f} deg {energy:.0f}", slow, fast, patient, axis, backwards)
         region = region_of(slow, patient, Quantity.CLUSTER_F4, axis, backwards)
         k = int(np.argmax(region.axis))
         voxel = region.values[k].max()
@@ -249,6 +296,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for part in chosen.parts or PARTS:
         if part == "water":
             in_water(database, chosen.histories)
+        elif part == "media":
+            in_media(database, chosen.histories)
         elif part == "head":
             in_head(database, chosen.histories)
         elif part == "speed":

@@ -1,16 +1,18 @@
 """From campaign to base data, and the shipped data made again."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from isodose.commissioning.build import build_base_data
+from isodose.commissioning.build import build_base_data, depth_spectra
 from isodose.commissioning.campaign import Campaign
 from isodose.commissioning.depth_curves import DepthCurves
 from isodose.commissioning.simulation import simulate
 from isodose.machine.base_data_file import RELATIVE_ROUNDING, read_base_data, write_base_data
 from isodose.machine.machine_file import machine
+from isodose.plan.depth_dose import range_mm
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,26 @@ def test_spectra_hold_a_track_length_of_one_before_the_range(built):
     tracks = spectra.track_length[:, spectra.part < 0.8].sum(axis=(2, 3))
     # Some primaries are lost to reactions, and secondaries added; 200 histories.
     np.testing.assert_allclose(tracks, 1.0, atol=0.12)
+
+
+def test_spectra_stand_for_their_nominal_depths(known):
+    # A track length that grows with depth, of slabs of every length next to an even part of the range: what
+    # is given for a depth must be the track length at it.
+    energies = np.array([70.0, 110.0, 150.0, 190.0, 230.0])
+    simulations, kernels = [], []
+    for energy, stretch in zip(energies, (0.99, 0.999, 1.0, 1.001, 1.01), strict=True):
+        simulation = known.simulation(energy)
+        slabs = simulation.track_length.shape[0]
+        middle = (np.arange(slabs) + 0.5) * simulation.spectrum_spacing_mm
+        tracks = np.ones_like(simulation.track_length) * middle[:, None, None].astype(np.float32)
+        simulations.append(replace(simulation, track_length=tracks))
+        kernels.append(SimpleNamespace(range_mm=float(range_mm("proton", energy)) * stretch))
+    spectra = depth_spectra(simulations, kernels)
+    assert spectra.energy_mev_u.tolist() == [70.0, 150.0, 230.0]
+    for row, reach, simulation in zip(spectra.track_length, spectra.range_mm, simulations[::2], strict=True):
+        step = simulation.spectrum_spacing_mm
+        depths = np.maximum(spectra.part * reach, 0.5 * step)  # the surface has the first slab
+        np.testing.assert_allclose(row[:, 0, 0], depths, rtol=1e-5)
 
 
 def test_built_data_are_written_and_read(tmp_path, built):

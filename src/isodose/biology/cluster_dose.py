@@ -169,23 +169,37 @@ def of_weighted_dose(dose: Dose, patient: Patient, calibration: HounsfieldCalibr
         For the medium of every voxel; the patient's calibration by default.
     """
     clusters = [q for q in dose.values if q.cluster_size is not None]
-    water = dose.volume(Quantity.DOSE_TO_WATER).values * np.float32(KEV_PER_KG_AND_GY)
-    values = {q: v * water if q in clusters else v for q, v in dose.values.items()}
+    water = dose.volume(Quantity.DOSE_TO_WATER).values.ravel()
+    reached = np.flatnonzero(water > 0.0)
     chosen = calibration or calibration_of(patient.calibration)
-    return _in_media(replace(dose, values=values), patient, chosen, clusters)
+    per_water = medium_factors(patient, dose.grid, chosen, reached) * np.float32(KEV_PER_KG_AND_GY)
+    factors = water[reached] * per_water
+    return replace(dose, values=_times(dose.values, clusters, reached, factors))
 
 
 def _in_media(
     dose: Dose, patient: Patient, calibration: HounsfieldCalibration, clusters: Collection[Quantity]
 ) -> Dose:
     """Cluster doses of water times the factors of the media."""
-    reached = np.logical_or.reduce([dose.values[q] > 0.0 for q in clusters])
+    reached = np.flatnonzero(np.logical_or.reduce([dose.values[q] > 0.0 for q in clusters]))
     factors = medium_factors(patient, dose.grid, calibration, reached)
+    values, uncertainty = (_times(t, clusters, reached, factors) for t in (dose.values, dose.uncertainty))
+    return replace(dose, values=values, uncertainty=uncertainty)
 
-    def scaled(table: Mapping[Quantity, NDArray[np.float32]]) -> dict[Quantity, NDArray[np.float32]]:
-        return {q: v * factors if q in clusters else v for q, v in table.items()}
 
-    return replace(dose, values=scaled(dose.values), uncertainty=scaled(dose.uncertainty))
+def _times(
+    table: Mapping[Quantity, NDArray[np.float32]],
+    clusters: Collection[Quantity],
+    voxels: NDArray[np.int64],
+    factors: NDArray[np.float32],
+) -> dict[Quantity, NDArray[np.float32]]:
+    """Same volumes, with cluster doses multiplied in some voxels, by flat index."""
+    result = dict(table)
+    for quantity in set(clusters) & set(result):
+        scaled = result[quantity].copy()
+        scaled.ravel()[voxels] *= factors
+        result[quantity] = scaled
+    return result
 
 
 def _only(dose: Dose, wanted: Sequence[Quantity], database: ClusterDatabase) -> Dose:

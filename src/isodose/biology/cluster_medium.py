@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.errors import InputError
-from isodose.patient.body import AIR_HU, body_ct
+from isodose.patient.body import body_hu
 from isodose.patient.grid import Grid
 from isodose.patient.hounsfield import HounsfieldCalibration
 from isodose.patient.patient import Patient
@@ -47,12 +47,21 @@ def medium_factor(material: Material) -> float:
 
 
 def medium_factors(
-    patient: Patient,
-    grid: Grid,
-    calibration: HounsfieldCalibration,
-    wanted: NDArray[np.bool_] | None = None,
+    patient: Patient, grid: Grid, calibration: HounsfieldCalibration, voxels: NDArray[np.int64] | None = None
 ) -> NDArray[np.float32]:
-    """`medium_factor` of every voxel of a dose grid, float32 ``[z, y, x]``; 1 in voxels that are not wanted.
+    """`medium_factor` of voxels of a dose grid.
+
+    Parameters
+    ----------
+    patient, grid, calibration
+        Whose, on which grid, and what CT numbers mean.
+    voxels
+        Flat indices of those that are wanted, ``(n,)``; all by default.
+
+    Returns
+    -------
+    NDArray
+        float32, flat: ``(n,)``.
 
     Raises
     ------
@@ -63,9 +72,5 @@ def medium_factors(
         expected = "density and composition: clusters in media other than water need them"
         raise InputError(f"calibration {calibration.name!r}", "only an RSP table", expected, calibration.file)
     factors = np.array([medium_factor(m) for m in calibration.materials], dtype=np.float32)
-    hu = body_ct(patient).on(grid, outside=AIR_HU).values
-    if wanted is None:
-        return np.asarray(factors[calibration.material_of_hu(hu)])
-    result = np.ones(grid.shape, dtype=np.float32)
-    result[wanted] = factors[calibration.material_of_hu(hu[wanted])]
-    return result
+    hu = body_hu(patient, grid, np.arange(grid.size) if voxels is None else voxels)
+    return np.asarray(factors[calibration.material_of_hu(hu)])

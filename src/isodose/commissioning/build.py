@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 import isodose
 from isodose.commissioning.campaign import Campaign
@@ -16,9 +17,16 @@ from isodose.machine.base_data import BaseData, DepthSpectra, PencilKernel
 _EVERY = 2
 """One energy in so many gets spectra, which change slowly at equal parts of the range."""
 _PARTS = np.concatenate(
-    [np.arange(0.0, 0.9, 0.05), np.arange(0.9, 1.05, 0.005), [1.06, 1.08, 1.1, 1.2, 1.35, 1.5, 1.65]]
+    [
+        np.arange(0.0, 0.74, 0.05),
+        np.arange(0.75, 0.89, 0.025),
+        np.arange(0.9, 0.949, 0.005),
+        np.arange(0.95, 1.019, 0.0025),
+        np.arange(1.02, 1.049, 0.005),
+        [1.06, 1.08, 1.1, 1.2, 1.35, 1.5, 1.65],
+    ]
 )
-"""Depths of spectra, as parts of the range."""
+"""Depths of spectra, as parts of the range; in the peak as fine as the slabs of the simulation."""
 
 
 def build_base_data(
@@ -53,6 +61,8 @@ def build_base_data(
 def depth_spectra(simulations: Sequence[Simulation], kernels: Sequence[PencilKernel]) -> DepthSpectra:
     """Spectra of some of the simulations on common parts of the range.
 
+    Each is the mean over what lies nearer to its depth than halfway to the next, on both sides alike.
+
     Parameters
     ----------
     simulations, kernels
@@ -65,18 +75,13 @@ def depth_spectra(simulations: Sequence[Simulation], kernels: Sequence[PencilKer
         for s, k in zip(simulations, kernels, strict=True)
     )
     parts = _PARTS[tail > _PARTS]
-    gaps = np.gradient(parts)
+    gaps = np.diff(parts, prepend=-np.inf, append=np.inf)
+    widths = np.minimum(gaps[:-1], gaps[1:])
     table = np.zeros((len(chosen), parts.size, *first.track_length.shape[1:]), dtype=np.float32)
     for row, i in enumerate(chosen):
-        simulation, range_mm = simulations[i], kernels[i].range_mm
-        step = simulation.spectrum_spacing_mm
-        for column, (part, gap) in enumerate(zip(parts, gaps, strict=True)):
-            # The mean over what lies nearer to this depth than to its neighbours, at least one bin.
-            begin = int(
-                np.clip((part - 0.5 * gap) * range_mm / step, 0, simulation.track_length.shape[0] - 1)
-            )
-            end = max(int(np.ceil((part + 0.5 * gap) * range_mm / step)), begin + 1)
-            table[row, column] = simulation.track_length[begin:end].mean(axis=0)
+        depths, step = parts * kernels[i].range_mm, simulations[i].spectrum_spacing_mm
+        for column, (depth, width) in enumerate(zip(depths, widths * kernels[i].range_mm, strict=True)):
+            table[row, column] = _mean_around(simulations[i].track_length, depth / step, width / step)
     return DepthSpectra(
         first.classes,
         first.energy_edges_mev,
@@ -85,3 +90,26 @@ def depth_spectra(simulations: Sequence[Simulation], kernels: Sequence[PencilKer
         parts,
         table,
     )
+
+
+def _mean_around(slabs: NDArray[np.float32], centre: float, width: float) -> NDArray[np.float64]:
+    """Mean over a window of a whole number of slabs, of which those at its ends count in part.
+
+    With whole widths the mean of what is linear in depth is its value at the centre, wherever the slabs lie.
+
+    Parameters
+    ----------
+    slabs
+        Means over slabs, ``(n, ...)``.
+    centre, width
+        In slabs; at the surface and at the last slab the window is one slab and lies inside.
+    """
+    whole = max(round(width), 1)
+    at_most = 2.0 * min(centre, slabs.shape[0] - centre)
+    if whole > at_most:
+        whole = max(int(at_most), 1)
+    begin = float(np.clip(centre - 0.5 * whole, 0.0, slabs.shape[0] - whole))
+    edges = np.arange(slabs.shape[0] + 1.0)
+    part = np.diff(np.clip(edges, begin, begin + whole))
+    held = np.flatnonzero(part)
+    return np.tensordot(part[held] / whole, slabs[held].astype(np.float64), axes=1)

@@ -77,6 +77,6 @@ def cluster_dose(quantity: Quantity, patient: Patient, grid: Grid) -> ClusterDos
     """
     calibration, body = calibration_of(patient.calibration), body_ct(patient)
     in_media = medium_factors(patient, grid, calibration)
-    to_water = media_of(calibration, body).dose_factor_on(grid, body)
+    to_water = media_of(calibration, body).dose_factor_on(grid, body).ravel()
     factor = np.float32(KEV_PER_KG_AND_GY / UNIT_PER_KG) * in_media / to_water
-    return ClusterDose(quantity, factor.ravel())
+    return ClusterDose(quantity, factor)

@@ -20,6 +20,29 @@ def body_ct(patient: Patient) -> Volume:
     return Volume(patient.grid, np.where(outside, np.float32(AIR_HU), patient.ct.values))
 
 
+def body_hu(patient: Patient, grid: Grid, voxels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """CT numbers in some voxels of a grid, air outside the external contour and the CT.
+
+    Parameters
+    ----------
+    patient, grid
+        Whose, and the grid, which need not be the CT's.
+    voxels
+        Flat indices, ``(n,)``.
+
+    Returns
+    -------
+    NDArray
+        float32 ``(n,)`` HU.
+    """
+    if not grid.matches(patient.grid):
+        return np.asarray(body_ct(patient).on(grid, outside=AIR_HU).values.ravel()[voxels])
+    hu = patient.ct.values.ravel()[voxels]
+    if patient.external is not None:
+        hu[patient.external.occupancy.ravel()[voxels] <= 0.0] = AIR_HU
+    return np.asarray(hu)
+
+
 def inside_body(patient: Patient, grid: Grid) -> NDArray[np.bool_]:
     """Voxels ``[z, y, x]`` of a grid that the external contour touches; all of them where there is none."""
     if patient.external is None:

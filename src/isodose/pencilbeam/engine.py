@@ -20,7 +20,7 @@ from isodose.errors import InputError
 from isodose.machine.base_data import DepthWeighting
 from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
-from isodose.patient.body import body_ct, inside_body
+from isodose.patient.body import body_ct, body_hu, inside_body
 from isodose.patient.grid import Grid, checked_spacing
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
@@ -150,7 +150,6 @@ class PencilBeam:
                 done, elapsed = i + 1, time.perf_counter() - started
                 left = elapsed * (len(plan.beams) - done) / done
                 self.progress(Progress(done, len(plan.beams), elapsed, left, unit="beams"))
-        factor = anatomy.media.dose_factor_on(grid, body_ct(patient))
         provenance = self._provenance(plan, machine, started) | {
             "particles_per_fraction": plan.particles,
             "rays": rays,
@@ -158,7 +157,10 @@ class PencilBeam:
             "kernel_seconds": round(kernels, 3),
             "base_data": dict(machine.base_data.provenance) if machine.base_data else {},
         }
-        return Dose(grid, _values(sums.volumes(), quantities, list(channels), factor), {}, {}, provenance)
+        totals = sums.volumes()
+        reached = np.flatnonzero(totals[0] > 0.0)
+        factor = anatomy.media.dose_factor_of(body_hu(patient, grid, reached))
+        return Dose(grid, _values(totals, reached, quantities, list(channels), factor), {}, {}, provenance)
 
     def influence(
         self,
@@ -277,15 +279,23 @@ class PencilBeam:
 
 def _values(
     sums: NDArray[np.float32],
+    reached: NDArray[np.int64],
     quantities: Collection[Quantity],
     channels: list[Quantity],
     factor: NDArray[np.float32],
 ) -> dict[Quantity, NDArray[np.float32]]:
-    np.maximum(sums, 0.0, out=sums)  # cubics undershoot beside steep edges, by a part in a thousand
-    water = sums[0]
-    values = {Quantity.DOSE: water * factor}
+    """Quantities from sums ``(1 + channels, z, y, x)``, where dose to water is above 0; 0 elsewhere.
+
+    ``factor`` makes it dose to the medium in these voxels, which are given by flat index. Cubics undershoot
+    beside steep edges, by a part in a thousand: that is 0 too.
+    """
+    water = sums[0].ravel()[reached]
+    found = {Quantity.DOSE: water * factor}
     if Quantity.DOSE_TO_WATER in quantities:
-        values[Quantity.DOSE_TO_WATER] = water
+        found[Quantity.DOSE_TO_WATER] = water
     for i, quantity in enumerate(channels, start=1):
-        values[quantity] = np.divide(sums[i], water, out=np.zeros_like(water), where=water > 0.0)
+        found[quantity] = np.maximum(sums[i].ravel()[reached], 0.0) / water
+    values = {q: np.zeros(sums.shape[1:], dtype=np.float32) for q in found}
+    for quantity, of_reached in found.items():
+        values[quantity].ravel()[reached] = of_reached
     return values

@@ -38,10 +38,11 @@ def warn_of_entrance(view: BeamView, patient: Patient) -> None:
     points, directions = spot_rays(view.beam, u, v, view.fan.source_distance_mm, patient.position)
     body = patient.external.mask
     name = view.beam.name
-    outside = np.where((patient.ct.values > BODY_ABOVE_HU) & ~body, 1.0, 0.0)
+    outside = (patient.ct.values > BODY_ABOVE_HU) & ~body
     if outside.any():
         # Path through dense voxels outside the body before the body is met.
-        found = trace(Volume(patient.grid, outside), body, points, directions).proximal_mm
+        dense = Volume(patient.grid, outside.astype(np.float64))
+        found = trace(dense, body, points, directions).proximal_mm
         couch = float(np.nanmax(found, initial=0.0))
         if couch > _COUCH_WATER_MM:
             warnings.warn(

@@ -43,9 +43,13 @@ class Media:
         nearest = np.clip(np.rint(hu) - self.lowest_hu, 0, self.stopping.size - 1)
         return np.asarray(nearest, dtype=np.int16)
 
+    def dose_factor_of(self, hu: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Dose in the medium over dose to water, by CT number."""
+        return np.asarray(self.dose_factor[self.row(hu)])
+
     def dose_factor_on(self, grid: Grid, body: Volume) -> NDArray[np.float32]:
         """Dose in the medium over dose to water, by voxel of a grid, for the CT numbers of a body."""
-        return np.asarray(self.dose_factor[self.row(body.on(grid, outside=AIR_HU).values)])
+        return self.dose_factor_of(body.on(grid, outside=AIR_HU).values)
 
 
 def media_of(calibration: HounsfieldCalibration, ct: Volume) -> Media:

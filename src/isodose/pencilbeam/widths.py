@@ -126,30 +126,35 @@ def plane_offsets(rungs: Ladder, shape: tuple[int, int]) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 def smooth(image, kernel, taps, along_rows, work):  # type: ignore[no-untyped-def]
-    """Convolve an image along v (rows) or u with a symmetric kernel, 0 beyond the edges; into ``work``."""
+    """Convolve an image along v (rows) or u with a symmetric kernel, 0 beyond the edges; into ``work``.
+
+    Four neighbours are added at a time, so that a row is read and written half as often as for each.
+    """
     ny, nx = image.shape
-    middle = kernel[0]
-    if along_rows:
-        for y in range(ny):
-            for x in range(nx):
-                work[y, x] = middle * image[y, x]
-            for t in range(1, taps):
-                weight = kernel[t]
-                if y - t >= 0:
-                    for x in range(nx):
-                        work[y, x] += weight * image[y - t, x]
-                if y + t < ny:
-                    for x in range(nx):
-                        work[y, x] += weight * image[y + t, x]
-    else:
-        for y in range(ny):
-            for x in range(nx):
-                work[y, x] = middle * image[y, x]
-            for t in range(1, min(taps, nx)):
-                weight = kernel[t]
-                for x in range(nx - t):
-                    work[y, x + t] += weight * image[y, x]
-                    work[y, x] += weight * image[y, x + t]
+    edge = taps + 1
+    line = np.zeros(nx + 2 * edge, dtype=np.float32)  # a row with zeros at its ends; all 0 for rows
+    empty = line[:nx]
+    for y in range(ny):
+        row, out = image[y], work[y]
+        if not along_rows:
+            line[edge : edge + nx] = row
+        for t in range(1, max(taps, 2), 2):
+            near = kernel[t] if t < taps else np.float32(0.0)
+            far = kernel[t + 1] if t + 1 < taps else np.float32(0.0)
+            if along_rows:
+                one = image[y - t] if y >= t else empty
+                two = image[y + t] if y + t < ny else empty
+                three = image[y - t - 1] if y > t else empty
+                four = image[y + t + 1] if y + t + 1 < ny else empty
+            else:
+                one, two = line[edge - t : edge - t + nx], line[edge + t : edge + t + nx]
+                three, four = line[edge - t - 1 : edge - t - 1 + nx], line[edge + t + 1 : edge + t + 1 + nx]
+            if t == 1:
+                for x in range(nx):
+                    out[x] = kernel[0] * row[x] + near * (one[x] + two[x]) + far * (three[x] + four[x])
+            else:
+                for x in range(nx):
+                    out[x] += near * (one[x] + two[x]) + far * (three[x] + four[x])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
