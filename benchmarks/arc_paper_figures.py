@@ -239,10 +239,10 @@ def _deviations(axis: Axes, case: Case, selectors: Sequence[str]) -> str:
         areas = []
         for structure, line in STRUCTURES:
             percent = case.in_scenarios(name, structure, "rvh")
-            areas.append(float(np.trapezoid(percent / 100.0, rms)))
+            areas.append(float(case.in_scenarios(name, structure, "rvh_area")))
             axis.plot(rms, percent, line, color=colour, linewidth=1.5)
             furthest = max(furthest, float(rms[percent > 0.5].max(initial=0.0)))
-        text.append(f"{name}: area {areas[0]:.3f} Gy target, {areas[1]:.3f} Gy brainstem")
+        text.append(f"{name}: area {areas[0]:.3f} Gy target, {areas[1]:.4f} Gy brainstem")
     axis.set_xlim(0.0, 1.1 * furthest)
     axis.set_ylim(0.0, 102.0)
     return "\n".join(text)

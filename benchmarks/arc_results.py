@@ -80,7 +80,10 @@ class Case:
         return np.asarray(self.arrays[which][names.index(selector)])
 
     def in_scenarios(self, selector: str, structure: str, kind: str) -> NDArray[np.float64]:
-        """Curves over scenarios, percent; of kind ``dvh`` ``(scenarios, n)``, of kind ``rvh`` ``(n,)``."""
+        """Curves over scenarios, percent; of kind ``dvh`` ``(scenarios, n)``, of kind ``rvh`` ``(n,)``.
+
+        Of kind ``rvh_area`` the area under the latter, Gy.
+        """
         key = f"{selector}/{structure}/{kind}"
         if key not in self.robust:
             names = sorted({k.split("/")[0] for k in self.robust if "/" in k})

@@ -247,6 +247,7 @@ def curves_of(selector: str, dose: NDArray[np.float32], r: Regions) -> dict[str,
         key = f"{selector}/{name}"
         out[f"{key}/dvh"] = np.array([above(v, gy) for v in values], dtype=np.float32)
         out[f"{key}/rvh"] = above(deviation(values), gy).astype(np.float32)
+        out[f"{key}/rvh_area"] = deviation(values).mean()
     return out
 
 

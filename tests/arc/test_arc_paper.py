@@ -68,6 +68,7 @@ def made_case(folder, robust, number):
             shifts = (0.0, -0.05 / (k + 1), 0.06 / (k + 1))
             curves[f"{key}/dvh"] = np.stack([100.0 * _falling(middle + s, width) for s in shifts])
             curves[f"{key}/rvh"] = 100.0 * _falling(0.1 - 0.02 * k, 0.05)
+            curves[f"{key}/rvh_area"] = np.float32(0.1 - 0.02 * k)
     np.savez(robust / f"validation_pt_{number}_expectation_100.npz", **curves)
 
 
