@@ -87,7 +87,7 @@ def packed_targets(radius_nm, half_length_nm, number, seed):  # type: ignore[no-
 
 @njit(cache=True, error_model="numpy")
 def add_hits(points_nm, targets, counts):  # type: ignore[no-untyped-def]
-    """Add the targets by their number of points ``[points, 3]`` to ``counts``; its last entry holds the rest."""
+    """Add targets by their number of points ``[points, 3]`` to ``counts`` (the last entry for all more)."""
     cells = sort_into_cells(points_nm, _EDGE)
     found = np.empty((CANDIDATE_CELLS, 2), np.int64)
     for n in range(targets.shape[0]):

@@ -30,8 +30,8 @@ from isodose.track.ion_tables import ion_tables, mean_control_rates
 from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_batches
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
-# topas-nbio/TOPAS-nBio-regression, NanodosimetryIII, 2024Feb29, option 4, mean of runs 0 to 4: targets hit per
-# ion, then conditional F2, F4, F5, F7. The ions start on the surface of the fibre and fly to a random place
+# topas-nbio/TOPAS-nBio-regression, NanodosimetryIII, 2024Feb29, option 4, mean of runs 0 to 4: targets hit
+# per ion, then conditional F2, F4, F5, F7. The ions start on its surface and fly to a random place
 # in it. By the spread of the runs F7 of protons is known to 0.8 %, all else to 0.7 % and better; but all are
 # of one fibre, and those of `packed_targets` differ among themselves.
 TOPAS = {
@@ -75,9 +75,7 @@ def stopping():
 
 def fibre(tracks):
     """Conditional frequencies; in brackets against TOPAS-nBio, and the standard uncertainty."""
-    print(
-        "\nIons of 1 MeV/u through packed fibres: targets hit per ion, conditional F2 F4 F5 F7, against option 4"
-    )
+    print("\n1 MeV/u through packed fibres: targets hit per ion, conditional F2 F4 F5 F7, against option 4")
     fibres = [packed_targets(RADIUS_NM, HALF_LENGTH_NM, TARGETS, seed) for seed in range(FIBRES)]
     for name, share in FIBRE_TRACKS.items():
         segment, rng = Segment(name, 1.0, path_nm=170.0, slowing=False), np.random.default_rng(1)
