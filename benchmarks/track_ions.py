@@ -2,9 +2,8 @@
 
     python benchmarks/track_ions.py [--tracks 2000] [--shared ../shared]
 
-Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4 and what the electrons'
-stopping power has to do with them, cluster sizes in single cylinders against reference runs (where they are),
-cluster frequencies over energy, and speeds.
+Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster sizes in single
+cylinders against reference runs (where they are), cluster frequencies over energy, and speeds.
 """
 
 from __future__ import annotations
@@ -18,12 +17,9 @@ import numpy as np
 from packed_fibre import add_hits, packed_targets
 
 from isodose.physics.species import species
-from isodose.track import ion_tracks
 from isodose.track.associated_volumes import sphere_clusters
 from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
 from isodose.track.database_entry import PLACEMENTS
-from isodose.track.electron_tables import electron_tables
-from isodose.track.energy_grid import ENERGIES_EV
 from isodose.track.entry_sums import sum_batches
 from isodose.track.ion_spectra import ion_spectra
 from isodose.track.ion_tables import ion_tables, mean_control_rates
@@ -92,24 +88,6 @@ def fibre(tracks):
         errors = rows.std(axis=1, ddof=1) / rows.mean(axis=1) / np.sqrt(FIBRES)
         columns = zip(got, TOPAS[name], errors, strict=True)
         print(f"{name:4s}", "  ".join(f"{a:.4g} ({a / b - 1.0:+.1%}, {e:.1%})" for a, b, e in columns))
-
-
-def slower_electrons():
-    """The electrons of isodose lose 5 % more per path between 0.1 and 0.2 keV than those of option 4."""
-    print("\nProtons of 1 MeV: change of conditional F2 F4 F5 F7 if electrons below 0.7 keV lost 5 % less")
-    tables = electron_tables()
-    rates = np.diff(tables.cumulative, axis=1, prepend=0.0)
-    rates[ENERGIES_EV < 700.0, 1:] *= 0.95
-    fewer = np.cumsum(rates, axis=1)
-    altered = tables._replace(cumulative=fewer, total=np.ascontiguousarray(fewer[:, -1]))
-    results = []
-    for chosen in (tables, altered):
-        ion_tracks.electron_tables = lambda chosen=chosen: chosen
-        found = shell_batches(Segment("p", 1.0, slowing=False), 8, 128, placements=PLACEMENTS)
-        values, _ = sum_batches(found, 1024, mean_control_rates("p", 1.0)).estimates()
-        results.append(values / values[0])
-    ion_tracks.electron_tables = electron_tables
-    print("p   ", "  ".join(f"{results[1][k - 1] / results[0][k - 1] - 1.0:+.1%}" for k in (2, 4, 5, 7)))
 
 
 def single_cylinders(path, tracks):
@@ -219,7 +197,6 @@ def main() -> None:
     arguments = parser.parse_args()
     stopping()
     fibre(arguments.tracks)
-    slower_electrons()
     single_cylinders(
         arguments.shared / "reference" / "track" / "geant4dna_option2_like.npz", arguments.tracks // 4
     )
