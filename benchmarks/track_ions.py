@@ -2,8 +2,8 @@
 
     python benchmarks/track_ions.py [--tracks 2000] [--shared ../shared]
 
-Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster sizes in single
-cylinders against reference runs (where they are), cluster frequencies over energy, and speeds.
+Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster sizes in
+single cylinders against reference runs (where they are), cluster frequencies over energy, and speeds.
 """
 
 from __future__ import annotations
