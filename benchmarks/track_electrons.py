@@ -5,7 +5,8 @@ Numbers to compare with:
 - stopping power of ICRU Report 90 (total), and of Geant4-DNA option 4 (Geant4-DNA's regression suite, 11.1);
 - W of option 4 (Geant4 11.4, example ``wvalue``);
 - mean cluster size M1 and F2 in water spheres of 8 nm (to 1 keV) and 100 nm diameter about the start of the
-  electron, options 2, 4 and 6 (Villagrasa et al., PLOS ONE 21 (2026) e0340500);
+  electron, options 2, 4 and 6 (Villagrasa et al., PLOS ONE 21 (2026) e0340500): numbers are at hand for eight
+  energies of M1 and seven of F2;
 - path of the primary to 10 eV and dose-point kernel of 1 keV electrons, option 4 (the same suite).
 
 The aims: W and S within 3 % (S between option 4 and ICRU 90 from 1 to 10 keV), M1 and F2 within 8 % of

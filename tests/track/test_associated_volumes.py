@@ -36,10 +36,24 @@ def test_neighbours_are_those_of_brute_force(seed, number, width, offset):
     assert points_in_cylinder(sort_into_cells(points, 4.2), *centre, tuple(axis), 1.15, 1.7, found) == by_hand
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 20.0))
+def test_neighbours_of_points_too_scattered_for_a_grid(seed, width):
+    rng = np.random.default_rng(seed)
+    far = rng.uniform(-1e5, 1e5, (40, 3))
+    points = np.repeat(far, 30, axis=0) + rng.uniform(-width, width, (1200, 3))
+    cells = sort_into_cells(points, 3.0)
+    assert cells.grid.size == 0
+    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    for centre in far + rng.uniform(-width, width, (40, 3)):
+        by_hand = np.count_nonzero(((points - centre) ** 2).sum(axis=1) <= 1.5**2)
+        assert points_in_sphere(cells, *centre, 1.5, found) == by_hand
+
+
 def test_all_points_stay_in_the_list():
     points = np.random.default_rng(1).normal(0.0, 50.0, (5000, 3))
     cells = sort_into_cells(points, 3.0)
-    assert np.array_equal(np.sort(cells.points_nm, axis=0), np.sort(points, axis=0))
+    assert np.array_equal(np.sort(np.stack(cells.points_nm, axis=1), axis=0), np.sort(points, axis=0))
     assert cells.first_point[0] == 0
     assert cells.first_point[-1] == 5000
 

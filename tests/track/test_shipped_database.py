@@ -29,7 +29,7 @@ def test_provenance_says_how_it_was_made():
     provenance = cluster_database().provenance
     assert provenance["command"].startswith("isodose track database")
     assert provenance["tracks"] > 100_000
-    assert 0.0 < provenance["largest_relative_uncertainty_F4"] <= 0.021
+    assert 0.0 < provenance["largest_relative_uncertainty_F4"] <= 0.011
 
 
 def test_residuals_of_the_smooth_fit_are_noise():
@@ -43,8 +43,8 @@ def test_uncertainties_after_smoothing():
     database = cluster_database()
     for ion in DATABASE_IONS:
         values, errors = database.table(ion, "F4")
-        assert np.median(errors / values) < 0.008
-        assert np.max(errors / values) < 0.03
+        assert np.median(errors / values) < 0.006
+        assert np.max(errors / values) < 0.011
 
 
 @pytest.mark.physics

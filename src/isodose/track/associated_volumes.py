@@ -97,8 +97,9 @@ def _score_spheres(cell_list: CellList, radius_nm, seed, repeats, counts):  # ty
     found = np.empty((CANDIDATE_CELLS, 2), np.int64)
     start(stream, seed, 0)
     r2 = radius_nm * radius_nm
-    for n in range(cell_list.points_nm.shape[0]):
-        x, y, z = cell_list.points_nm[n, 0], cell_list.points_nm[n, 1], cell_list.points_nm[n, 2]
+    xs, ys, zs = cell_list.points_nm
+    for n in range(xs.size):
+        x, y, z = xs[n], ys[n], zs[n]
         for _ in range(repeats):
             dx, dy, dz = radius_nm, radius_nm, radius_nm
             while dx * dx + dy * dy + dz * dz > r2:
@@ -117,8 +118,9 @@ def _score_cylinders(cell_list: CellList, seed, repeats, counts):  # type: ignor
     found = np.empty((CANDIDATE_CELLS, 2), np.int64)
     start(stream, seed, 0)
     radius, half = 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM
-    for n in range(cell_list.points_nm.shape[0]):
-        x, y, z = cell_list.points_nm[n, 0], cell_list.points_nm[n, 1], cell_list.points_nm[n, 2]
+    xs, ys, zs = cell_list.points_nm
+    for n in range(xs.size):
+        x, y, z = xs[n], ys[n], zs[n]
         for _ in range(repeats):
             ux, uy, uz = isotropic(stream)
             px, py, pz = isotropic(stream)

@@ -25,6 +25,7 @@ _ROWS = _Y + len(QUANTITIES)
 
 _LEAST_EVENTS = 12  # of a control: with 12 expected, none comes in 6 of a million entries
 _BATCHES_PER_CONTROL = 10  # fewer would fit the noise
+_RARE_YIELD_ERROR = 0.2  # by which clusters per weight differ from one control to the next, roughly
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,12 @@ class EntrySums:
         )
 
     def estimates(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values and standard uncertainties ``[12]`` in the order of :data:`QUANTITIES`, 1/nm."""
+        """Values and standard uncertainties ``[12]`` in the order of :data:`QUANTITIES`, 1/nm.
+
+        The last control also stands for all rarer, more energetic electrons, and takes its coefficient from
+        its own. Where many more or fewer came than expected, their part of the value is large, and no scatter
+        of the batches shows how wrong it is: a share of that part is added to the uncertainty.
+        """
         x = self._regressors()
         scale = np.sqrt(np.diag(x @ self.products[:_Y, :_Y] @ x.T))
         x /= scale[:, None]
@@ -64,7 +70,10 @@ class EntrySums:
         coefficients = inverse @ both
         left = np.diag(self.products[_Y:, _Y:]) - np.einsum("ij,ij->j", both, coefficients)
         variance = np.maximum(left, 0.0) / (self.batches - x.shape[0]) * inverse[0, 0]
-        return coefficients[0] / scale[0], np.sqrt(variance) / scale[0]
+        rarer = x[-1, x.shape[0] :] @ self.products[x.shape[0] : _Y, 0] / self.products[0, 0]
+        rare = coefficients[-1] * rarer
+        uncertainty = np.hypot(np.sqrt(variance) / scale[0], _RARE_YIELD_ERROR * rare)
+        return coefficients[0] / scale[0], uncertainty
 
     def relative_uncertainty(self, quantity: str) -> float:
         """Relative standard uncertainty of a quantity; infinite where none was found."""

@@ -112,13 +112,13 @@ class Oscillators:
 
 
 WATER_OSCILLATORS = Oscillators(
-    shell_ev=np.array([17.2610, 17.7711, 28.8677, 41.3712]),
-    shell_width_ev=np.array([9.4205, 6.9212, 35.2785, 48.7501]),
-    shell_strength=np.array([0.248536, 0.206868, 0.168844, 0.185455]),
+    shell_ev=np.array([17.1495, 17.4689, 29.4809, 43.1989]),
+    shell_width_ev=np.array([9.4006, 7.0097, 36.6330, 43.8589]),
+    shell_strength=np.array([0.245673, 0.205093, 0.169977, 0.188521]),
     state_ev=EXCITATION_EV,
     state_width_ev=np.array([1.6354, 2.1490, 2.1327, 2.0112, 2.0216]),
-    state_strength=np.array([0.001414, 0.001780, 0.006501, 0.002186, 0.002692]),
-    dispersion=Dispersion(0.930438, 0.233792, 0.299201, 0.211960, 1.598153),
+    state_strength=np.array([0.001456, 0.001834, 0.006696, 0.002252, 0.002773]),
+    dispersion=Dispersion(1.031253, 0.181033, 0.336290, 0.192805, 1.450352),
 )
 """The fitted oscillators of liquid water."""
 
