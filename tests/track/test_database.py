@@ -8,7 +8,13 @@ import pytest
 from isodose.errors import InputError
 from isodose.track import database_file, sums_file
 from isodose.track.database import ClusterDatabase, load_database
-from isodose.track.database_build import all_entries, build_database, database_of_folder, stages
+from isodose.track.database_build import (
+    all_entries,
+    build_database,
+    database_of_folder,
+    rough_entries,
+    stages,
+)
 from isodose.track.database_entry import (
     DATABASE_IONS,
     PAPER_ENERGIES_MEV,
@@ -90,6 +96,19 @@ def test_interrupted_build_goes_on_to_the_same_result(tmp_path):
     for a, b in zip(whole.entries, resumed.entries, strict=True):
         assert (a.ion, a.energy_mev_u, a.tracks) == (b.ion, b.energy_mev_u, b.tracks)
         assert np.array_equal(a.values, b.values)
+
+
+def test_rough_entries_stay_the_same_while_they_are_refined(tmp_path):
+    rows = np.ones(12), np.full(12, 0.004)
+    worse = np.full(12, 0.006)
+    sure = ClusterDatabase((Entry("p", 10.0, *rows, 8), Entry("p", 20.0, rows[0], worse, 8)), {})
+    assert rough_entries(tmp_path, sure, 0.005) == [("p", 20.0)]
+    refined = ClusterDatabase((Entry("p", 10.0, *rows, 8), Entry("p", 20.0, *rows, 8)), {})
+    assert rough_entries(tmp_path, refined, 0.005) == [("p", 20.0)]
+    assert rough_entries(tmp_path, refined, 0.004001) == []
+    (tmp_path / "rough_0.005.json").write_text("[1")
+    with pytest.raises(InputError, match="delete it"):
+        rough_entries(tmp_path, refined, 0.005)
 
 
 def test_entries_of_another_seed_or_physics_are_refused(tmp_path, monkeypatch):

@@ -14,7 +14,11 @@ from isodose.cli.options import INTERRUPTED, Out, Seed, result_folder
 from isodose.errors import InputError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from isodose.report.figures import Picture
+    from isodose.track.database import ClusterDatabase
+    from isodose.track.database_build import Key
 
 ENTRIES, RAW_FILE, DATABASE_FILE = "entries", "raw.npz", "database.npz"
 EVENTS_FILE = "tracks.npz"
@@ -122,31 +126,38 @@ def database(
     from isodose.report.database_figures import database_pictures
     from isodose.report.progress_line import progress_line
     from isodose.report.run_folder import write_record
-    from isodose.track.database_build import all_entries, build_database, stages
+    from isodose.track.database_build import (
+        SMOOTHED_PART,
+        all_entries,
+        build_database,
+        database_of_folder,
+        rough_entries,
+        stages,
+    )
     from isodose.track.database_fit import smooth_database
     from isodose.track.executors import dask_cluster, threads
 
     begun = datetime.now(UTC)
     command = {"command": f"isodose track database --uncertainty {uncertainty:g} --seed {seed}"}
     console = Console(highlight=False, soft_wrap=True)
+
+    def refined(keys: list[Key], stage: float, executor: Executor) -> tuple[ClusterDatabase, ClusterDatabase]:
+        with progress_line(console) as line:
+            build_database(out / ENTRIES, keys, executor, stage, seed=seed, progress=_stage_progress(line))
+        raw = database_of_folder(out / ENTRIES, all_entries(), seed)
+        raw.save(out / RAW_FILE)
+        smooth = smooth_database(raw).with_provenance(command)
+        smooth.save(out / DATABASE_FILE)
+        console.print(f"{out / DATABASE_FILE}: {len(keys)} entries, F4 to {stage:.1%} and better")
+        return raw, smooth
+
     try:
         with dask_cluster(dask) if dask else threads(workers) as executor:
             for stage in stages(uncertainty):
-                with progress_line(console) as line:
-                    raw = build_database(
-                        out / ENTRIES,
-                        all_entries(),
-                        executor,
-                        stage,
-                        seed=seed,
-                        progress=_stage_progress(line),
-                    )
-                raw.save(out / RAW_FILE)
-                smooth = smooth_database(raw).with_provenance(command)
-                smooth.save(out / DATABASE_FILE)
-                console.print(
-                    f"{out / DATABASE_FILE}: {len(raw.entries)} entries, F4 to {stage:.1%} and better"
-                )
+                raw, smooth = refined(all_entries(), stage, executor)
+            smoothed = SMOOTHED_PART * uncertainty
+            if rough := rough_entries(out / ENTRIES, smooth, smoothed):
+                raw, smooth = refined(rough, smoothed, executor)
     except KeyboardInterrupt:
         typer.echo(f"isodose: interrupted; the same command goes on from {out}", err=True)
         raise typer.Exit(INTERRUPTED) from None

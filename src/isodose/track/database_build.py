@@ -1,12 +1,15 @@
 """Building the nanodosimetric database: entry by entry, on threads, processes or a cluster.
 
 A folder keeps the sums of each entry in a file of its own. All entries are first computed roughly, then
-refined in stages, each of half the uncertainty of the one before: what is there at any time is a database. A
-build that was interrupted goes on where it stood, and gives what it would have given at once.
+refined in stages, each of half the uncertainty of the one before: what is there at any time is a database.
+Smoothing over energy makes most entries twice as certain, but not those at the ends and between wide gaps:
+these are refined once more. A build that was interrupted goes on where it stood, and gives what it would have
+given at once.
 """
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, as_completed
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import isodose
 from isodose.errors import InputError, OutputError
+from isodose.patient.files import atomic_path
 from isodose.track.database import ClusterDatabase
 from isodose.track.database_entry import (
     DATABASE_IONS,
@@ -24,11 +28,16 @@ from isodose.track.database_entry import (
     compute_sums,
     database_energies,
 )
-from isodose.track.entry_sums import EntrySums
+from isodose.track.entry_sums import QUANTITIES, EntrySums
 from isodose.track.sums_file import read_sums, write_sums
 
 FIRST_UNCERTAINTY = 0.08
 """Relative uncertainty of F4 in the first stage."""
+
+SMOOTHED_PART = 0.5
+"""Part of the uncertainty of entries that the smoothed database is to have."""
+
+_LEADING_ROW = QUANTITIES.index(LEADING)
 
 Key = tuple[str, float]
 
@@ -53,6 +62,31 @@ def stages(uncertainty: float) -> list[float]:
     while found[-1] > uncertainty * (1.0 + 1e-9):
         found.append(0.5 * found[-1])
     return found
+
+
+def rough_entries(folder: Path, smooth: ClusterDatabase, uncertainty: float) -> list[Key]:
+    """Ions and energies (MeV/u) whose smoothed F4 is less certain than that.
+
+    The folder of entries keeps the list: a build that is cut off while it refines them goes on with the same.
+
+    Raises
+    ------
+    InputError
+        If the list that it keeps is damaged.
+    """
+    path = folder / f"rough_{uncertainty:g}.json"
+    if not path.exists():
+        rough = [
+            (entry.ion, entry.energy_mev_u)
+            for entry in smooth.entries
+            if entry.uncertainties[_LEADING_ROW] > uncertainty * entry.values[_LEADING_ROW]
+        ]
+        with atomic_path(path) as beside:
+            beside.write_text(json.dumps(rough))
+    try:
+        return [(str(ion), float(energy)) for ion, energy in json.loads(path.read_text())]
+    except (TypeError, ValueError) as error:
+        raise InputError("file", "damaged", "a list of ions and energies; delete it", path) from error
 
 
 def build_database(
