@@ -43,8 +43,8 @@ def test_uncertainties_after_smoothing():
     database = cluster_database()
     for ion in DATABASE_IONS:
         values, errors = database.table(ion, "F4")
-        assert np.median(errors / values) < 0.006
-        assert np.max(errors / values) < 0.011
+        assert np.median(errors / values) < 0.005
+        assert np.max(errors / values) < 0.0055  # 0.5 %, and Birge's ratio of the fit's residuals
 
 
 @pytest.mark.physics

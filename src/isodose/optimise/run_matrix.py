@@ -151,8 +151,8 @@ class RunMatrix:
             return [done.result() for done in work]
 
     def _entries(self, columns: Numbers) -> Numbers:
-        ends = self.run_entry[self.column_run]
-        return np.asarray(ends[columns + 1] - ends[columns])
+        first, beyond = self.column_run[columns], self.column_run[columns + 1]
+        return np.asarray(self.run_entry[beyond] - self.run_entry[first])
 
 
 def row_order(influence: Influence, voxels: Numbers) -> Numbers:
