@@ -53,6 +53,7 @@ def metrics_by_volume(cases: Sequence[Case], selectors: Sequence[str]) -> Figure
             _contours(axis, volume, values, colour)
             _side_curve(side, values, colour)
         style(axis, "Target volume / cm³", label, f"({'abcdef'[k]})")
+        axis.set_ylim(bottom=max(axis.get_ylim()[0], 0.0))  # densities spread below, metrics do not
         side.set_axis_off()
     figure.axes[0].legend(frameon=False, fontsize=9)
     figure.suptitle(

@@ -131,6 +131,8 @@ def build_database(
     known = {key: read_sums(path, seed) for key in keys if (path := _path(folder, key)).exists()}
     for stage in stages(uncertainty):
         open_keys = [key for key in keys if key not in known or not _reached(known[key], stage)]
+        if not open_keys:
+            continue
         if progress is not None:
             progress(stage, len(keys) - len(open_keys), len(keys))
         pending = {executor.submit(compute_sums, *key, stage, seed, known.get(key)): key for key in open_keys}
