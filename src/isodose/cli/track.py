@@ -141,23 +141,28 @@ def database(
     command = {"command": f"isodose track database --uncertainty {uncertainty:g} --seed {seed}"}
     console = Console(highlight=False, soft_wrap=True)
 
-    def refined(keys: list[Key], stage: float, executor: Executor) -> tuple[ClusterDatabase, ClusterDatabase]:
+    def built(keys: list[Key], stage: float, executor: Executor) -> ClusterDatabase:
         with progress_line(console) as line:
-            build_database(out / ENTRIES, keys, executor, stage, seed=seed, progress=_stage_progress(line))
-        raw = database_of_folder(out / ENTRIES, all_entries(), seed)
+            report = _stage_progress(line)
+            return build_database(out / ENTRIES, keys, executor, stage, seed=seed, progress=report)
+
+    def smoothed(raw: ClusterDatabase, entries: int, stage: float) -> ClusterDatabase:
         raw.save(out / RAW_FILE)
         smooth = smooth_database(raw).with_provenance(command)
         smooth.save(out / DATABASE_FILE)
-        console.print(f"{out / DATABASE_FILE}: {len(keys)} entries, F4 to {stage:.1%} and better")
-        return raw, smooth
+        console.print(f"{out / DATABASE_FILE}: {entries} entries, F4 to {stage:.1%} and better")
+        return smooth
 
     try:
         with dask_cluster(dask) if dask else threads(workers) as executor:
             for stage in stages(uncertainty):
-                raw, smooth = refined(all_entries(), stage, executor)
-            smoothed = SMOOTHED_PART * uncertainty
-            if rough := rough_entries(out / ENTRIES, smooth, smoothed):
-                raw, smooth = refined(rough, smoothed, executor)
+                raw = built(all_entries(), stage, executor)
+                smooth = smoothed(raw, len(raw.entries), stage)
+            last = SMOOTHED_PART * uncertainty
+            if rough := rough_entries(out / ENTRIES, smooth, last):
+                built(rough, last, executor)
+                raw = database_of_folder(out / ENTRIES, all_entries(), seed)
+                smooth = smoothed(raw, len(rough), last)
     except KeyboardInterrupt:
         typer.echo(f"isodose: interrupted; the same command goes on from {out}", err=True)
         raise typer.Exit(INTERRUPTED) from None
