@@ -1,4 +1,4 @@
-"""Targets packed at random into a fibre, none overlapping another, and their hits: as TOPAS-nBio places them.
+"""Targets packed at random into a fibre, none overlapping another: as TOPAS-nBio places them.
 
 TOPAS-nBio's component ``TsRandomCylindersInComponent`` draws a centre uniformly in the fibre and three
 angles uniformly between 0 and 180 degrees, and keeps the cylinder if none of 1,000 points on its surface lies
@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit
 
 from isodose.physics.random import start, uniform
-from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 from isodose.transport.direction import perpendicular
 
@@ -83,14 +82,3 @@ def packed_targets(radius_nm, half_length_nm, number, seed):  # type: ignore[no-
         targets[count, 4], targets[count, 5] = math.sin(u) * math.cos(v), math.cos(u) * math.cos(v)
         count += _fits(targets, count, radius_nm, half_length_nm, stream)
     return targets
-
-
-@njit(cache=True, error_model="numpy")
-def add_hits(points_nm, targets, counts):  # type: ignore[no-untyped-def]
-    """Add targets by their number of points ``[points, 3]`` to ``counts`` (the last entry for all more)."""
-    cells = sort_into_cells(points_nm, _EDGE)
-    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
-    for n in range(targets.shape[0]):
-        x, y, z, ux, uy, uz = targets[n]
-        size = points_in_cylinder(cells, x, y, z, (ux, uy, uz), _RADIUS, _HALF, found)
-        counts[min(size, counts.size - 1)] += 1.0

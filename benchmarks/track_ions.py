@@ -9,22 +9,20 @@ single cylinders against reference runs (where they are), cluster frequencies ov
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from pathlib import Path
 
 import numpy as np
-from packed_fibre import add_hits, packed_targets
+from packed_fibre import packed_targets
 
 from isodose.physics.species import species
 from isodose.track.associated_volumes import sphere_clusters
-from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
 from isodose.track.database_entry import PLACEMENTS
 from isodose.track.entry_sums import sum_batches
 from isodose.track.ion_spectra import ion_spectra
 from isodose.track.ion_tables import ion_tables, mean_control_rates
 from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_batches
-from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
+from isodose.track.random_cylinders import cylinder_sizes
 
 # topas-nbio/TOPAS-nBio-regression, NanodosimetryIII, 2024Feb29, option 4, mean of runs 0 to 4: targets hit
 # per ion, then conditional F2, F4, F5, F7. The ions start on its surface and fly to a random place
@@ -80,7 +78,8 @@ def fibre(tracks):
         for track in range(each * FIBRES):
             points = ionisation_points(segment, seed=5, track=track)
             for _ in range(2):
-                add_hits(through_the_fibre(points, rng), fibres[track % FIBRES], counts[track % FIBRES])
+                sizes = cylinder_sizes(through_the_fibre(points, rng), fibres[track % FIBRES])
+                counts[track % FIBRES] += sizes
         above = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
         hit, total = above[:, 1], above.sum(axis=0)
         got = [total[1] / (2 * each * FIBRES), *(total[k] / total[1] for k in (2, 4, 5, 7))]
@@ -98,7 +97,7 @@ def single_cylinders(path, tracks):
         "\nCylinder across the beam at impact parameter b: mean size, F1, F2; reference (Geant4-DNA option 2)"
     )
     reference = np.load(path)
-    sizes, found = np.arange(400), np.empty((CANDIDATE_CELLS, 2), np.int64)
+    sizes, impacts = np.arange(400), np.arange(4.0)
     cases = (("p_seg_0.5", "p", 0.5), ("p_seg_2", "p", 2.0), ("p_seg_10", "p", 10.0), ("c_seg_5", "C12", 5.0))
     for key, name, energy in cases:
         length = float(reference[f"{key}/events"][0, 4])
@@ -107,19 +106,17 @@ def single_cylinders(path, tracks):
         counts = np.zeros((4, 400))
         for track in range(number):
             points = ionisation_points(Segment(name, energy, path_nm=length, slowing=False), track=track)
-            cells = sort_into_cells(points, math.hypot(DIAMETER_NM, HEIGHT_NM))
-            for z in np.arange(50.0, length - 49.0, 10.0):
-                a = 2.0 * np.pi * rng.random()
-                axis = (np.cos(a), np.sin(a), 0.0)
-                for row, b in enumerate((0.0, 1.0, 2.0, 3.0)):
-                    place = (-b * np.sin(a), b * np.cos(a), z)
-                    size = points_in_cylinder(cells, *place, axis, 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM, found)
-                    counts[row, min(size, 399)] += 1.0
-        for row, b in enumerate((0, 1, 2, 3)):
+            z = np.arange(50.0, length - 49.0, 10.0)
+            a = 2.0 * np.pi * rng.random(z.size)
+            cos, sin, zero = np.cos(a), np.sin(a), np.zeros(z.size)
+            for row, b in enumerate(impacts):
+                cylinders = np.stack([-b * sin, b * cos, z, cos, sin, zero], axis=1)
+                counts[row] += cylinder_sizes(points, cylinders, sizes.size)
+        for row, b in enumerate(impacts):
             ours = counts[row] / counts[row].sum()
             theirs = reference[f"{key}/hist_cluster"][row] / reference[f"{key}/hist_cluster"][row].sum()
             cells = (f"{p @ sizes:.4f} {p[1:].sum():.4f} {p[2:].sum():.4f}" for p in (ours, theirs))
-            print(f"{key:10s} b={b} nm  ", "   reference ".join(cells))
+            print(f"{key:10s} b={b:g} nm  ", "   reference ".join(cells))
 
 
 def over_energy(tracks):

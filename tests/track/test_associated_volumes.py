@@ -9,13 +9,29 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from isodose.errors import InputError
+from isodose.physics.random import start, uniform
 from isodose.track.associated_volumes import cylinder_clusters, sphere_clusters
-from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, points_in_sphere, sort_into_cells
-from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
+from isodose.track.cell_list import SPARE, cell_numbers, sort_into_cells
+from isodose.track.neighbourhood import neighbourhood_in, points_in_cylinder, points_in_sphere, surround
+from isodose.track.random_cylinders import CylinderVolume, cylinder_sizes, random_cylinders
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
 SPHERE_NM3 = 4.0 / 3.0 * math.pi * 1.5**3
 CYLINDER_NM3 = math.pi / 4.0 * DIAMETER_NM**2 * HEIGHT_NM
+
+
+def points_around(points, edge, place):
+    """The neighbourhood of a place, and its number of points."""
+    cells = sort_into_cells(points, edge)
+    near = neighbourhood_in(cells)
+    return near, surround(cells, near, cell_numbers(cells.lattice, place[None])[0])
+
+
+def in_cylinders(points, cylinders, radius, half):
+    """Points in each cylinder by brute force."""
+    away = points - cylinders[:, None, :3]
+    along = np.einsum("cpi,ci->cp", away, cylinders[:, 3:])
+    return np.count_nonzero((np.abs(along) <= half) & ((away**2).sum(axis=2) - along**2 <= radius**2), axis=1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -26,36 +42,71 @@ def test_neighbours_are_those_of_brute_force(seed, number, width, offset):
     centre = offset + rng.uniform(-width, width, 3)
     axis = rng.normal(size=3)
     axis /= np.linalg.norm(axis)
-    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
-    away = points - centre
-    squares = (away**2).sum(axis=1)
-    inside = points_in_sphere(sort_into_cells(points, 3.0), *centre, 1.5, found)
-    assert inside == np.count_nonzero(squares <= 1.5**2)
-    along = away @ axis
-    by_hand = np.count_nonzero((np.abs(along) <= 1.7) & (squares - along**2 <= 1.15**2))
-    assert points_in_cylinder(sort_into_cells(points, 4.2), *centre, tuple(axis), 1.15, 1.7, found) == by_hand
+    by_hand = np.count_nonzero(((points - centre) ** 2).sum(axis=1) <= 1.5**2)
+    assert points_in_sphere(*points_around(points, 3.0, centre), *centre, 1.5) == by_hand
+    by_hand = in_cylinders(points, np.concatenate([centre, axis])[None], 1.15, 1.7)[0]
+    found = points_in_cylinder(*points_around(points, 4.2, centre), *centre, tuple(axis), 1.15, 1.7)
+    assert found == by_hand
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 200))
+def test_neighbours_on_the_faces_of_cells(seed, number):
+    rng = np.random.default_rng(seed)
+    points, centre = 1.5 * rng.integers(-4, 5, (number, 3)), 1.5 * rng.integers(-6, 7, 3)
+    by_hand = np.count_nonzero(((points - centre) ** 2).sum(axis=1) <= 1.5**2)
+    assert points_in_sphere(*points_around(points, 3.0, centre), *centre, 1.5) == by_hand
+
+
+def scattered(seed, width):
+    """Clumps of points and a place in each, far from one another."""
+    rng = np.random.default_rng(seed)
+    far = rng.uniform(-1e5, 1e5, (40, 3))
+    points = np.repeat(far, 30, axis=0) + rng.uniform(-width, width, (1200, 3))
+    return points, far + rng.uniform(-width, width, (40, 3)), rng
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 20.0))
-def test_neighbours_of_points_too_scattered_for_a_grid(seed, width):
-    rng = np.random.default_rng(seed)
-    far = rng.uniform(-1e5, 1e5, (40, 3))
-    points = np.repeat(far, 30, axis=0) + rng.uniform(-width, width, (1200, 3))
-    cells = sort_into_cells(points, 3.0)
-    assert cells.grid.size == 0
-    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
-    for centre in far + rng.uniform(-width, width, (40, 3)):
-        by_hand = np.count_nonzero(((points - centre) ** 2).sum(axis=1) <= 1.5**2)
-        assert points_in_sphere(cells, *centre, 1.5, found) == by_hand
+def test_sizes_of_cylinders_are_those_of_brute_force(seed, width):
+    points, centres, rng = scattered(seed, width)
+    centres[0] = 1e12  # where no cell of the list is
+    axes = rng.normal(size=(40, 3))
+    cylinders = np.concatenate([centres, axes / np.linalg.norm(axes, axis=1, keepdims=True)], axis=1)
+    inside = in_cylinders(points, cylinders, 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM)
+    assert np.array_equal(cylinder_sizes(points, cylinders, 40), np.bincount(inside, minlength=40))
 
 
-def test_all_points_stay_in_the_list():
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 20.0))
+def test_sizes_of_spheres_are_those_of_brute_force(seed, width):
+    points, stream, expected = scattered(seed, width)[0], np.zeros(1, np.uint64), np.zeros(40)
+    start(stream, seed, 0)
+    for point in np.stack(sort_into_cells(points, 3.0).points_nm, axis=1)[: len(points)]:
+        away = np.full(3, 1.5)
+        while away @ away > 1.5**2:
+            away = np.array([(2.0 * uniform(stream) - 1.0) * 1.5 for _ in range(3)])
+        size = max(1, np.count_nonzero(((points - (point + away)) ** 2).sum(axis=1) <= 1.5**2))
+        expected[size] += 1.0 / size
+    assert sphere_clusters(points, 1.5, 40, seed=seed) == pytest.approx(expected)
+
+
+def test_all_points_stay_in_the_list_in_the_order_of_their_cells():
     points = np.random.default_rng(1).normal(0.0, 50.0, (5000, 3))
     cells = sort_into_cells(points, 3.0)
-    assert np.array_equal(np.sort(np.stack(cells.points_nm, axis=1), axis=0), np.sort(points, axis=0))
-    assert cells.first_point[0] == 0
-    assert cells.first_point[-1] == 5000
+    listed = np.stack(cells.points_nm, axis=1)[:5000]
+    assert np.array_equal(np.sort(listed, axis=0), np.sort(points, axis=0))
+    number = len(cells.numbers) - SPARE
+    assert np.all(np.diff(cells.numbers[:number]) > 0)
+    of_point = np.repeat(cells.numbers[:number], np.diff(cells.first_point[: number + 1]))
+    assert np.array_equal(of_point, cell_numbers(cells.lattice, listed))
+
+
+def test_points_at_the_ends_of_the_largest_lattice():
+    corners = 2.9e6 * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    sizes = sphere_clusters(np.repeat(corners, 5, axis=0), 1.5)
+    assert sizes[5] == pytest.approx(8.0)
+    assert sizes.sum() == pytest.approx(8.0)
 
 
 def test_far_points_are_refused():
@@ -104,7 +155,7 @@ def test_two_points_overlap_as_two_spheres_do():
 def test_random_cylinders_see_poisson():
     rng = np.random.default_rng(5)
     points = rng.uniform(-30.0, 30.0, (20_000, 3))
-    sizes = random_cylinder_sizes(points, CylinderVolume(20.0, 20.0, 40_000))
+    sizes = cylinder_sizes(points, random_cylinders(CylinderVolume(20.0, 20.0, 40_000)))
     expected = 40_000 * stats.poisson.pmf(np.arange(8), 20_000 / 60.0**3 * CYLINDER_NM3)
     # The points are one sample: their own noise adds to that of the targets, 6 deviations in all.
     assert np.all(np.abs(sizes[:6] - expected[:6]) < 6.0 * np.sqrt(expected[:6]))
@@ -112,11 +163,10 @@ def test_random_cylinders_see_poisson():
 
 
 def test_random_cylinders_are_those_of_the_seed():
-    points = np.random.default_rng(6).uniform(-10.0, 10.0, (500, 3))
     volume = CylinderVolume(10.0, 10.0, 100)
-    first = random_cylinder_sizes(points, volume, seed=3, track=1)
-    assert np.array_equal(first, random_cylinder_sizes(points, volume, seed=3, track=1))
-    assert not np.array_equal(first, random_cylinder_sizes(points, volume, seed=3, track=2))
+    first = random_cylinders(volume, seed=3, track=1)
+    assert np.array_equal(first, random_cylinders(volume, seed=3, track=1))
+    assert not np.array_equal(first, random_cylinders(volume, seed=3, track=2))
 
 
 def test_bad_input_is_named():
@@ -126,5 +176,7 @@ def test_bad_input_is_named():
         sphere_clusters(np.full((3, 3), np.nan), 1.5)
     with pytest.raises(InputError, match="radius_nm"):
         sphere_clusters(np.zeros((3, 3)), 0.0)
+    with pytest.raises(InputError, match="cylinders"):
+        cylinder_sizes(np.zeros((3, 3)), np.zeros((2, 5)))
     with pytest.raises(InputError, match="half_length_nm"):
         CylinderVolume(1.0, -1.0, 3)

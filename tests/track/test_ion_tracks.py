@@ -13,7 +13,7 @@ from isodose.track.events import new_stack
 from isodose.track.ion import eject
 from isodose.track.ion_tables import ion_tables
 from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_clusters
-from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
+from isodose.track.random_cylinders import CylinderVolume, cylinder_sizes, random_cylinders
 
 # TOPAS-nBio-regression, NanodosimetryIII of 2024Feb29, Geant4-DNA option 4, run 0: conditional F2, F4, F5, F7
 # of ions of 1 MeV/u in 1800 cylinders of 2.3 x 3.4 nm inside a fibre.
@@ -53,7 +53,8 @@ def test_clusters_at_1_mev_u_are_those_of_geant4_dna(name, tracks, sizes):
     for track in range(tracks):
         points = ionisation_points(segment, seed=5, track=track)
         for turn in range(4):
-            counts += random_cylinder_sizes(through_the_fibre(points, rng), FIBRE, track=4 * track + turn)
+            cylinders = random_cylinders(FIBRE, track=4 * track + turn)
+            counts += cylinder_sizes(through_the_fibre(points, rng), cylinders)
     above = np.cumsum(counts[::-1])[::-1]
     for k in sizes:
         expected = TOPAS[name][(2, 4, 5, 7).index(k)]

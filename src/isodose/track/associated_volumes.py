@@ -19,14 +19,9 @@ from numpy.typing import NDArray
 
 from isodose.errors import InputError
 from isodose.physics.random import start, uniform
-from isodose.track.cell_list import (
-    CANDIDATE_CELLS,
-    CellList,
-    points_in_cylinder,
-    points_in_sphere,
-    sort_into_cells,
-)
+from isodose.track.cell_list import SPARE, CellList, checked_points, sort_into_cells
 from isodose.track.electron import isotropic
+from isodose.track.neighbourhood import neighbourhood_in, points_in_cylinder, points_in_sphere, surround
 from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
 
@@ -81,53 +76,51 @@ def cylinder_clusters(
 
 
 def _checked(points_nm: NDArray[np.float64], sizes: int, repeats: int) -> NDArray[np.float64]:
-    if points_nm.ndim != 2 or points_nm.shape[1] != 3:
-        raise InputError("points_nm", points_nm.shape, "an array [points, 3]")
-    if not np.all(np.isfinite(points_nm)):
-        raise InputError("points_nm", "a place that is not finite", "finite places")
     if sizes < 2 or repeats < 1:
         raise InputError("sizes, repeats", (sizes, repeats), "at least 2 sizes and 1 repeat")
-    return np.ascontiguousarray(points_nm, dtype=np.float64)
+    return checked_points(points_nm)
 
 
 @njit(cache=True, error_model="numpy")
 def _score_spheres(cell_list: CellList, radius_nm, seed, repeats, counts):  # type: ignore[no-untyped-def]
     last = counts.size - 1
     stream = np.zeros(1, np.uint64)
-    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    near = neighbourhood_in(cell_list)
     start(stream, seed, 0)
     r2 = radius_nm * radius_nm
     xs, ys, zs = cell_list.points_nm
-    for n in range(xs.size):
-        x, y, z = xs[n], ys[n], zs[n]
-        for _ in range(repeats):
-            dx, dy, dz = radius_nm, radius_nm, radius_nm
-            while dx * dx + dy * dy + dz * dz > r2:
-                dx = (2.0 * uniform(stream) - 1.0) * radius_nm
-                dy = (2.0 * uniform(stream) - 1.0) * radius_nm
-                dz = (2.0 * uniform(stream) - 1.0) * radius_nm
-            # the ionisation itself may fall out by rounding
-            size = max(1, points_in_sphere(cell_list, x + dx, y + dy, z + dz, radius_nm, found))
-            counts[min(size, last)] += 1.0 / (size * repeats)
+    for cell in range(cell_list.numbers.size - SPARE):
+        count = surround(cell_list, near, cell_list.numbers[cell])
+        for n in range(cell_list.first_point[cell], cell_list.first_point[cell + 1]):
+            for _ in range(repeats):
+                dx, dy, dz = radius_nm, radius_nm, radius_nm
+                while dx * dx + dy * dy + dz * dz > r2:
+                    dx = (2.0 * uniform(stream) - 1.0) * radius_nm
+                    dy = (2.0 * uniform(stream) - 1.0) * radius_nm
+                    dz = (2.0 * uniform(stream) - 1.0) * radius_nm
+                size = points_in_sphere(near, count, xs[n] + dx, ys[n] + dy, zs[n] + dz, radius_nm)
+                size = max(1, size)  # the ionisation itself may fall out by rounding
+                counts[min(size, last)] += 1.0 / (size * repeats)
 
 
 @njit(cache=True, error_model="numpy")
 def _score_cylinders(cell_list: CellList, seed, repeats, counts):  # type: ignore[no-untyped-def]
     last = counts.size - 1
     stream = np.zeros(1, np.uint64)
-    found = np.empty((CANDIDATE_CELLS, 2), np.int64)
+    near = neighbourhood_in(cell_list)
     start(stream, seed, 0)
     radius, half = 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM
     xs, ys, zs = cell_list.points_nm
-    for n in range(xs.size):
-        x, y, z = xs[n], ys[n], zs[n]
-        for _ in range(repeats):
-            ux, uy, uz = isotropic(stream)
-            px, py, pz = isotropic(stream)
-            along = px * ux + py * uy + pz * uz
-            px, py, pz = px - along * ux, py - along * uy, pz - along * uz
-            out = radius * math.sqrt(uniform(stream)) / math.sqrt(px * px + py * py + pz * pz)
-            up = half * (2.0 * uniform(stream) - 1.0)
-            x0, y0, z0 = x + out * px + up * ux, y + out * py + up * uy, z + out * pz + up * uz
-            size = max(1, points_in_cylinder(cell_list, x0, y0, z0, (ux, uy, uz), radius, half, found))
-            counts[min(size, last)] += 1.0 / (size * repeats)
+    for cell in range(cell_list.numbers.size - SPARE):
+        count = surround(cell_list, near, cell_list.numbers[cell])
+        for n in range(cell_list.first_point[cell], cell_list.first_point[cell + 1]):
+            for _ in range(repeats):
+                ux, uy, uz = isotropic(stream)
+                px, py, pz = isotropic(stream)
+                along = px * ux + py * uy + pz * uz
+                px, py, pz = px - along * ux, py - along * uy, pz - along * uz
+                out = radius * math.sqrt(uniform(stream)) / math.sqrt(px * px + py * py + pz * pz)
+                up = half * (2.0 * uniform(stream) - 1.0)
+                x, y, z = xs[n] + out * px + up * ux, ys[n] + out * py + up * uy, zs[n] + out * pz + up * uz
+                size = max(1, points_in_cylinder(near, count, x, y, z, (ux, uy, uz), radius, half))
+                counts[min(size, last)] += 1.0 / (size * repeats)
