@@ -175,6 +175,7 @@ def clustering():
         ("of carbon tracks, 100 MeV/u", np.concatenate(wide)[:1_000_000]),
         ("uniform", uniform),
         ("uniform", uniform[:100_000]),
+        ("of a ball, 8 nm, denser than tracks", np.random.default_rng(4).normal(0.0, 8.0, (100_000, 3))),
     ):
         seconds = []
         for _ in range(5):
