@@ -9,11 +9,13 @@ from isodose.errors import InputError
 from isodose.physics.materials import WATER
 from isodose.physics.species import species
 from isodose.physics.stopping import mass_stopping_power
+from isodose.track.cell_list import CANDIDATE_CELLS, points_in_cylinder, sort_into_cells
 from isodose.track.events import new_stack
 from isodose.track.ion import eject
 from isodose.track.ion_tables import ion_tables
 from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_clusters
 from isodose.track.random_cylinders import CylinderVolume, random_cylinder_sizes
+from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
 
 # TOPAS-nBio-regression, NanodosimetryIII of 2024Feb29, Geant4-DNA option 4, run 0: conditional F2, F4, F5, F7
 # of ions of 1 MeV/u in 1800 cylinders of 2.3 x 3.4 nm inside a fibre.
@@ -59,6 +61,21 @@ def test_clusters_at_1_mev_u_are_those_of_geant4_dna(name, tracks, sizes):
         expected = TOPAS[name][(2, 4, 5, 7).index(k)]
         # 3 to 6 % of statistics here and up to 3 % of difference in long runs
         assert above[k] / above[1] == pytest.approx(expected, rel=0.08), k
+
+
+@pytest.mark.physics
+def test_cylinders_on_the_axis_are_hit_as_often_as_in_geant4_dna():
+    """Protons of 2 MeV against reference runs of option 2, with 1 % more ionisations by the proton itself."""
+    rng, found, hits = np.random.default_rng(2), np.empty((CANDIDATE_CELLS, 2), np.int64), []
+    for track in range(200):
+        points = ionisation_points(Segment("p", 2.0), track=track)
+        cells = sort_into_cells(points, np.hypot(DIAMETER_NM, HEIGHT_NM))
+        for z in np.arange(60.0, 941.0, 10.0):
+            a = 2.0 * np.pi * rng.random()
+            axis = (np.cos(a), np.sin(a), 0.0)
+            size = points_in_cylinder(cells, 0.0, 0.0, z, axis, 0.5 * DIAMETER_NM, 0.5 * HEIGHT_NM, found)
+            hits.append(size > 0)
+    assert np.mean(hits) == pytest.approx(0.4671, rel=0.02)
 
 
 @pytest.mark.parametrize(("name", "energy"), [("p", 0.05), ("He4", 0.02), ("C12", 0.01)])
