@@ -1,16 +1,16 @@
 """Ion tracks against independent numbers, and how fast they are.
 
-    python benchmarks/track_ions.py [--tracks 2000] [--shared ../shared]
+    python benchmarks/track_ions.py [--tracks 2000]
 
-Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster sizes in
-single cylinders against reference runs (where they are), cluster frequencies over energy, and speeds.
+Prints stopping power, clusters of 1 MeV/u ions in a fibre against Geant4-DNA option 4, cluster frequencies
+over energy, and speeds. For single cylinders see ``track_option2.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from packed_fibre import packed_targets
@@ -19,7 +19,7 @@ from isodose.physics.species import species
 from isodose.track.associated_volumes import sphere_clusters
 from isodose.track.database_entry import PLACEMENTS
 from isodose.track.entry_sums import sum_batches
-from isodose.track.ion_spectra import ion_spectra
+from isodose.track.ion_spectra import ion_spectra, share_of_born
 from isodose.track.ion_tables import ion_tables, mean_control_rates
 from isodose.track.ion_tracks import Segment, ion_track, ionisation_points, shell_batches
 from isodose.track.random_cylinders import cylinder_sizes
@@ -89,57 +89,48 @@ def fibre(tracks):
         print(f"{name:4s}", "  ".join(f"{a:.4g} ({a / b - 1.0:+.1%}, {e:.1%})" for a, b, e in columns))
 
 
-def single_cylinders(path, tracks):
-    if not path.exists():
-        print(f"\nSingle cylinders: no {path}")
-        return
-    print(
-        "\nCylinder across the beam at impact parameter b: mean size, F1, F2; reference (Geant4-DNA option 2)"
-    )
-    reference = np.load(path)
-    sizes, impacts = np.arange(400), np.arange(4.0)
-    cases = (("p_seg_0.5", "p", 0.5), ("p_seg_2", "p", 2.0), ("p_seg_10", "p", 10.0), ("c_seg_5", "C12", 5.0))
-    for key, name, energy in cases:
-        length = float(reference[f"{key}/events"][0, 4])
-        number = max(1, tracks // (10 if name == "C12" else 2))
-        rng = np.random.default_rng(2)
-        counts = np.zeros((4, 400))
-        for track in range(number):
-            points = ionisation_points(Segment(name, energy, path_nm=length, slowing=False), track=track)
-            z = np.arange(50.0, length - 49.0, 10.0)
-            a = 2.0 * np.pi * rng.random(z.size)
-            cos, sin, zero = np.cos(a), np.sin(a), np.zeros(z.size)
-            for row, b in enumerate(impacts):
-                cylinders = np.stack([-b * sin, b * cos, z, cos, sin, zero], axis=1)
-                counts[row] += cylinder_sizes(points, cylinders, sizes.size)
-        for row, b in enumerate(impacts):
-            ours = counts[row] / counts[row].sum()
-            theirs = reference[f"{key}/hist_cluster"][row] / reference[f"{key}/hist_cluster"][row].sum()
-            cells = (f"{p @ sizes:.4f} {p[1:].sum():.4f} {p[2:].sum():.4f}" for p in (ours, theirs))
-            print(f"{key:10s} b={b:g} nm  ", "   reference ".join(cells))
+def frequencies(name, energies, tracks):
+    """F1, F2, F4, F7 per 100 keV of energy loss, ``[energies, 4]``."""
+    rows = []
+    for energy in energies:
+        segment = Segment(name, float(energy), slowing=False)
+        found = shell_batches(segment, max(1, tracks // _BATCHES), _BATCHES, placements=PLACEMENTS)
+        sums = sum_batches(
+            found, _BATCHES * max(1, tracks // _BATCHES), mean_control_rates(name, float(energy))
+        )
+        values, _ = sums.estimates()
+        standard = ion_spectra(species(name), float(energy)).stopping_ev_nm
+        rows.append([values[k - 1] / standard * 1e5 for k in (1, 2, 4, 7)])
+    return np.array(rows)
+
+
+def bend(values):
+    """How far values lie from the geometric mean of their neighbours."""
+    result = np.zeros(len(values))
+    result[1:-1] = values[1:-1] / np.sqrt(values[2:] * values[:-2]) - 1.0
+    return result
 
 
 def over_energy(tracks):
     """Cluster frequencies over energy where the models join; uncertainties of F2 and F4 are 0.1 to 0.4 %."""
-    print("\nF_k per 100 keV of energy loss over energy; last columns: bend of F2 and F4")
+    print("\nF1 F2 F4 F7 per 100 keV of energy loss over energy; bend of F2 and F4; bend of F4 of the slow")
+    print("and the fast model alone at all energies; bend of F4 less their mean by share: what the join adds")
     energies = np.geomspace(0.25, 4.0, 11)
-    for name, share in (("p", 1.0), ("He4", 0.1), ("C12", 0.05)):
-        rows = []
-        for energy in energies:
-            segment = Segment(name, float(energy), slowing=False)
-            each = max(1, int(share * tracks / _BATCHES))
-            found = shell_batches(segment, each, _BATCHES, placements=PLACEMENTS)
-            values, _ = sum_batches(
-                found, _BATCHES * each, mean_control_rates(name, float(energy))
-            ).estimates()
-            standard = ion_spectra(species(name), float(energy)).stopping_ev_nm
-            rows.append([values[k - 1] / standard * 1e5 for k in (1, 2, 4, 7)])
-        table = np.array(rows)
-        bend = np.zeros((len(rows), 2))
-        bend[1:-1] = table[1:-1, 1:3] / np.sqrt(table[2:, 1:3] * table[:-2, 1:3]) - 1.0
-        for energy, row, (f2, f4) in zip(energies, table, bend, strict=True):
-            cells = "  ".join(f"{v:8.3f}" for v in row)
-            print(f"{name:4s} {energy:7.3f} MeV/u", cells, f"  {f2:+.2%} {f4:+.2%}")
+    share = np.array([share_of_born(float(energy)) for energy in energies])
+    for name, part in (("p", 1.0), ("He4", 0.1), ("C12", 0.05)):
+        table = frequencies(name, energies, int(part * tracks))
+        alone = []
+        for fast in (0.0, 1.0):
+            with patch("isodose.track.ion_spectra.share_of_born", lambda energy, fast=fast: fast):
+                ion_tables.cache_clear()
+                alone.append(bend(frequencies(name, energies, int(part * tracks))[:, 2]))
+            ion_tables.cache_clear()
+        f2, f4 = bend(table[:, 1]), bend(table[:, 2])
+        join = f4 - (1.0 - share) * alone[0] - share * alone[1]
+        for i, energy in enumerate(energies):
+            cells = "  ".join(f"{v:8.3f}" for v in table[i])
+            bends = f"{f2[i]:+.2%} {f4[i]:+.2%}  {alone[0][i]:+.2%} {alone[1][i]:+.2%}  {join[i]:+.2%}"
+            print(f"{name:4s} {energy:7.3f} MeV/u", cells, "  ", bends)
 
 
 def speeds():
@@ -191,13 +182,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tracks", type=int, default=2000)
-    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
     arguments = parser.parse_args()
     stopping()
     fibre(arguments.tracks)
-    single_cylinders(
-        arguments.shared / "reference" / "track" / "geant4dna_option2_like.npz", arguments.tracks // 4
-    )
     over_energy(arguments.tracks)
     speeds()
 
