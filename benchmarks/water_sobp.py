@@ -4,8 +4,9 @@ The fields of Mein et al. (Sci. Rep. 8 (2018) 14829): cubes of 3 cm centred at 5
 the surface at the isocentre. Weights are optimised with the pencil beam (all Gaussians of the base data) and
 recomputed with Monte Carlo and with double Gaussians. Figures as in the paper's supplementary table: mean
 dose in the target, R80, distal and lateral fall-off 80/20, entrance to plateau, tail to peak (10 mm behind
-R80), homogeneity in the inner 80 %. Levels refer to the mean of the plateau, so that noise does not shift them; profiles are means
-over the central 16 mm. Monte Carlo runs several times; the uncertainties are of the mean of those runs.
+R80), homogeneity in the inner 80 %. Levels refer to the mean of the plateau, so that noise does not shift
+them; profiles are means over the central 16 mm. Monte Carlo runs several times; the uncertainties are of the
+mean of those runs.
 
     python benchmarks/water_sobp.py --ions proton --depths 125 --histories 1000000
 """

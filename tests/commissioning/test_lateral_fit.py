@@ -117,9 +117,7 @@ def test_four_gaussians_hold_axis_and_halo_of_a_beam_of_five():
     for k, start in starts.items():
         found = fit_profile(profile, LateralFit(*map(np.array, start)), np.full(2 * k - 1, 3.0))
         axis = [np.sum(f.weight / (SPOT_SIGMA_MM**2 + np.square(f.sigma_mm))) for f in (found, five)]
-        far = [
-            parts_in_bins(EDGES, f.sigma_mm)[15:].sum(axis=0) @ f.weight for f in (found, five)
-        ]  # 10 mm on
+        far = [parts_in_bins(EDGES, f.sigma_mm)[15:].sum(axis=0) @ f.weight for f in (found, five)]
         errors[k] = abs(axis[0] / axis[1] - 1.0), abs(far[0] / far[1] - 1.0)
     # From 10 mm on. Aims: 1 % of the dose on a spot's axis, a few percent of the halo.
     assert errors[4][0] < 0.003
