@@ -169,8 +169,7 @@ def view_beam(
     if machine.base_data is None:
         expected = "base data, as `isodose machine build` or `import` makes them"
         raise InputError(f"machine {machine.name!r}: base_data", "none", expected)
-    data, wanted = machine.base_data, resolution.gaussians
-    data = data if wanted is None else data.with_gaussians(wanted)
+    data = machine.base_data.with_gaussians(resolution.gaussians)
     columns = columns_of(beam, machine, data)
     kernels = [column.kernel for column in columns]
     order = tuple(column.layer for column in columns)
