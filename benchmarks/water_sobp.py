@@ -1,11 +1,12 @@
 """Spread-out Bragg peaks in water, pencil beam against Monte Carlo: ``python benchmarks/water_sobp.py``.
 
 The fields of Mein et al. (Sci. Rep. 8 (2018) 14829): cubes of 3 cm centred at 50, 125 and 200 mm, four ions,
-the surface at the isocentre. Weights are optimised with the pencil beam (triple Gaussian) and recomputed with
-Monte Carlo and with double Gaussians. Figures as in the paper's supplementary table: mean dose in the target,
-R80, distal and lateral fall-off 80/20, entrance to plateau, tail to peak (10 mm behind R80), homogeneity in
-the inner 80 %. Levels refer to the mean of the plateau, so that noise does not shift them; profiles are means
-over the central 16 mm. Monte Carlo runs several times; the uncertainties are of the mean of those runs.
+the surface at the isocentre. Weights are optimised with the pencil beam (all Gaussians of the base data) and
+recomputed with Monte Carlo and with double Gaussians. Figures as in the paper's supplementary table: mean
+dose in the target, R80, distal and lateral fall-off 80/20, entrance to plateau, tail to peak (10 mm behind
+R80), homogeneity in the inner 80 %. Levels refer to the mean of the plateau, so that noise does not shift
+them; profiles are means over the central 16 mm. Monte Carlo runs several times; the uncertainties are of the
+mean of those runs.
 
     python benchmarks/water_sobp.py --ions proton --depths 125 --histories 1000000
 """
@@ -42,7 +43,7 @@ _CENTRAL_MM, _ENTRANCE_MM, _INNER, _BEHIND_R80_MM = 8.0, 3.0, 0.8, 10.0
 
 NAMES = ("mean Gy", "R80 mm", "DFO mm", "LFO mm", "EPR %", "TPR %", "HD")
 LIMITS = (0.01 * DOSE_GY, 0.2, 0.3, 0.3, 2.0, 2.0, np.inf)
-"""Targets for the differences of the triple Gaussian."""
+"""Targets for the differences of the pencil beam with all Gaussians."""
 _FALL_OFF, _TAIL = 2, 5
 _HIGHEST_TAIL = 15.0
 """Where the tail comes near 20 % (C, O, deep) the fall-off to 20 % is read off its slope: no target."""
@@ -58,14 +59,14 @@ class Sobp:
         Water with the target, and the field.
     montecarlo
         Doses of the runs.
-    triple, double
-        Of the pencil beam with three and with two Gaussians.
+    full, double
+        Of the pencil beam with all Gaussians and with two.
     """
 
     patient: Patient
     plan: Plan
     montecarlo: tuple[NDArray[np.float32], ...]
-    triple: NDArray[np.float32]
+    full: NDArray[np.float32]
     double: NDArray[np.float32]
 
     @property
@@ -96,8 +97,8 @@ def compute(ion: str, middle_mm: float, histories: int) -> Sobp:
         MonteCarlo(histories // RUNS, seed=seed).compute(patient, plan).values[Quantity.DOSE]
         for seed in range(1, RUNS + 1)
     )
-    triple, double = (PencilBeam(gaussians=n).compute(patient, plan).values[Quantity.DOSE] for n in (3, 2))
-    return Sobp(patient, plan, runs, triple, double)
+    full, double = (PencilBeam(gaussians=n).compute(patient, plan).values[Quantity.DOSE] for n in (None, 2))
+    return Sobp(patient, plan, runs, full, double)
 
 
 def figures(patient: Patient, dose: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -137,22 +138,22 @@ def _fall_off(position_mm: NDArray[np.float64], dose: NDArray[np.float64], plate
 
 
 def table(ion: str, middle_mm: float, field: Sobp) -> list[bool]:
-    """Print the figures of a field; which of the triple Gaussian's lie within the limits."""
+    """Print the figures of a field; which of those with all Gaussians lie within the limits."""
     runs = np.array([figures(field.patient, dose) for dose in field.montecarlo])
     reference, error = figures(field.patient, field.mean), runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
-    triple, double = (figures(field.patient, dose) for dose in (field.triple, field.double))
+    full, double = (figures(field.patient, dose) for dose in (field.full, field.double))
     beam = field.plan.beams[0]
     shifter = beam.range_shifter.name if beam.range_shifter else "none"
     print(
         f"\n{ion}, {middle_mm:g} mm: {len(beam.layers)} layers, {beam.spot_count} spots, shifter {shifter}"
-        f"\n{'':8s}{'MC':>10s}{'+-':>8s}{'triple':>10s}{'diff':>8s}{'double':>10s}{'diff':>8s}"
+        f"\n{'':8s}{'MC':>10s}{'+-':>8s}{'all':>10s}{'diff':>8s}{'double':>10s}{'diff':>8s}"
     )
-    for name, m, e, t, d in zip(NAMES, reference, error, triple, double, strict=True):
+    for name, m, e, t, d in zip(NAMES, reference, error, full, double, strict=True):
         percent = (
             f"   |D| {100 * abs(t / m - 1):.2f} % / {100 * abs(d / m - 1):.2f} %" if name == NAMES[0] else ""
         )
         print(f"{name:8s}{m:10.3f}{e:8.3f}{t:10.3f}{t - m:+8.3f}{d:10.3f}{d - m:+8.3f}{percent}", flush=True)
-    within = [bool(abs(t - m) <= limit) for t, m, limit in zip(triple, reference, LIMITS, strict=True)]
+    within = [bool(abs(t - m) <= limit) for t, m, limit in zip(full, reference, LIMITS, strict=True)]
     within[_FALL_OFF] |= bool(reference[_TAIL] > _HIGHEST_TAIL)
     return within
 
@@ -169,7 +170,7 @@ def picture(fields: Sequence[tuple[str, Sobp]]):  # type: ignore[no-untyped-def]
         doses = (
             ("Monte Carlo", field.mean, "k."),
             ("double", field.double, "C0--"),
-            ("triple", field.triple, "C3-"),
+            ("all Gaussians", field.full, "C3-"),
         )
         for name, dose, style in doses:
             depth_axis.plot(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from isodose.commissioning.build import build_base_data, depth_spectra
-from isodose.commissioning.campaign import Campaign
+from isodose.commissioning.campaign import GAUSSIANS, Campaign
 from isodose.commissioning.depth_curves import DepthCurves
 from isodose.commissioning.simulation import simulate
 from isodose.machine.base_data_file import RELATIVE_ROUNDING, read_base_data, write_base_data
@@ -30,6 +30,13 @@ def test_what_is_built(built):
     assert built.provenance["command"] == "isodose machine build small"
     assert built.provenance["seed"] == 5
     assert built.provenance["histories_per_energy"] == 600
+
+
+@pytest.mark.parametrize("ion", list(GAUSSIANS))
+def test_shipped_data_have_the_gaussians_of_their_ion(ion):
+    data = machine(f"generic_{ion}").base_data
+    have = [kernels[0].gaussians for kernels in (data.kernels, *data.simpler)]
+    assert have == list(range(GAUSSIANS[ion], 0, -1))
 
 
 def test_spectra_hold_a_track_length_of_one_before_the_range(built):

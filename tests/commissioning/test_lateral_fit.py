@@ -100,6 +100,31 @@ def test_blur_shows_a_spot():
     np.testing.assert_allclose(seen[:40], expected, atol=1e-3 * expected[0])
 
 
+def test_the_last_row_is_the_axis_of_a_round_beam():
+    for sigma in (1.0, 3.0, 20.0):
+        seen = (BLUR @ parts_in_bins(EDGES, np.array([sigma])))[-1, 0]
+        variance = sigma**2 + SPOT_SIGMA_MM**2 + 2.0 * WIDTH**2 / 12.0
+        # Two widths of a spot, two directions: 1 / (2 pi variance), times sqrt(2 pi) times the spot's width.
+        expected = SPOT_SIGMA_MM / np.sqrt(2.0 * np.pi) / variance
+        assert seen == pytest.approx(expected, rel=0.01)
+
+
+def test_four_gaussians_hold_axis_and_halo_of_a_beam_of_five():
+    # Widths and weights as of carbon ions, of heavy, medium and light fragments and of what neutrons leave.
+    five = LateralFit(np.array([1.45, 2.8, 6.0, 13.0, 30.0]), np.array([0.9, 0.05, 0.03, 0.014, 0.006]))
+    starts = {4: ([1.4, 2.8, 7.0, 17.0], [0.86, 0.08, 0.04, 0.02]), 3: ([1.4, 4.2, 14.0], [0.9, 0.08, 0.02])}
+    profile, errors = counted(five, 1e12, np.random.default_rng(6)), {}
+    for k, start in starts.items():
+        found = fit_profile(profile, LateralFit(*map(np.array, start)), np.full(2 * k - 1, 3.0))
+        axis = [np.sum(f.weight / (SPOT_SIGMA_MM**2 + np.square(f.sigma_mm))) for f in (found, five)]
+        far = [parts_in_bins(EDGES, f.sigma_mm)[15:].sum(axis=0) @ f.weight for f in (found, five)]
+        errors[k] = abs(axis[0] / axis[1] - 1.0), abs(far[0] / far[1] - 1.0)
+    # From 10 mm on. Aims: 1 % of the dose on a spot's axis, a few percent of the halo.
+    assert errors[4][0] < 0.003
+    assert errors[4][1] < 0.02
+    assert errors[3][1] > 0.04  # three do not
+
+
 def test_slopes_are_those_of_the_dose_in_bins():
     x, step = TRUE.parameters, 1e-6
     rises = [

@@ -123,6 +123,7 @@ def test_fewer_gaussians() -> None:
     both = BaseData("proton", three, simpler=(one,))
     assert both.with_gaussians(1).kernels is one
     assert both.with_gaussians(3).kernels is three
+    assert both.with_gaussians(None).kernels is three
     with pytest.raises(InputError, match="gaussians: found 2, expected what the base data have: 3, 1"):
         both.with_gaussians(2)
 

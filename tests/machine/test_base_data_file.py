@@ -105,17 +105,19 @@ def test_without_let(tmp_path: Path) -> None:
     assert all(k.letd is None for k in read_base_data(tmp_path / "mine.npz").kernels)
 
 
-def test_fewer_gaussians_for_comparison(tmp_path: Path) -> None:
-    data = some_data()
+@pytest.mark.parametrize("most", [3, 4])
+def test_fewer_gaussians_for_comparison(tmp_path: Path, most: int) -> None:
+    data = some_data(gaussians=most)
+    fewer = range(most - 1, 0, -1)
     simpler = []
-    for k in (2, 1):
+    for k in fewer:
         own = some_data(gaussians=k, seed=5).kernels
         pairs = zip(data.kernels, own, strict=True)
         simpler.append(tuple(replace(a, sigma_mm=b.sigma_mm, weight=b.weight, letd=b.letd) for a, b in pairs))
     write_base_data(tmp_path / "mine.npz", replace(data, simpler=tuple(simpler)))
     back = read_base_data(tmp_path / "mine.npz")
-    assert back.kernels[0].gaussians == 3
-    for k, kernels in zip((2, 1), simpler, strict=True):
+    assert [k[0].gaussians for k in (back.kernels, *back.simpler)] == [most, *fewer]
+    for k, kernels in zip(fewer, simpler, strict=True):
         for got, want in zip(back.with_gaussians(k).kernels, kernels, strict=True):
             np.testing.assert_allclose(got.dose, want.dose, rtol=RELATIVE_ROUNDING)
             np.testing.assert_allclose(got.sigma_mm, want.sigma_mm, rtol=RELATIVE_ROUNDING)

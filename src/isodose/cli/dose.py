@@ -98,7 +98,7 @@ def dose(
     ] = None,
     gaussians: Annotated[
         int | None,
-        typer.Option(min=1, max=3, help="Gaussians of the pencil beam.", show_default="all of the base data"),
+        typer.Option(min=1, help="Gaussians of the pencil beam.", show_default="all of the base data"),
     ] = None,
     device: Annotated[
         str | None,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isodose
-from isodose.commissioning.campaign import Campaign
+from isodose.commissioning.campaign import GAUSSIANS, Campaign
 from isodose.commissioning.fit import fit_kernels
 from isodose.commissioning.simulation import Simulation
 from isodose.dose.progress import Progress
@@ -44,7 +44,8 @@ def build_base_data(
         Told how many energies are done, of how many.
     """
     simulations = campaign.run(progress)
-    fits = {k: fit_kernels(simulations, campaign.machine.ion, k) for k in (3, 2, 1)}
+    ion = campaign.machine.ion
+    fits = [fit_kernels(simulations, ion, k) for k in range(GAUSSIANS[ion], 0, -1)]
     provenance = {
         "command": command,
         "version": isodose.__version__,
@@ -54,8 +55,8 @@ def build_base_data(
         "histories_per_energy": campaign.particles,
         "engine": "montecarlo",
     }
-    spectra = depth_spectra(simulations, fits[3])
-    return BaseData(campaign.machine.ion, fits[3], spectra, provenance, (fits[2], fits[1]))
+    spectra = depth_spectra(simulations, fits[0])
+    return BaseData(ion, fits[0], spectra, provenance, tuple(fits[1:]))
 
 
 def depth_spectra(simulations: Sequence[Simulation], kernels: Sequence[PencilKernel]) -> DepthSpectra:

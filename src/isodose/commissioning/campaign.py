@@ -18,6 +18,9 @@ from isodose.machine.machine import Machine
 from isodose.plan.depth_dose import energy_for_range, range_mm
 
 DEFAULT_HISTORIES = {"proton": 300_000, "helium": 150_000, "carbon": 80_000, "oxygen": 60_000}
+GAUSSIANS = {"proton": 3, "helium": 3, "carbon": 4, "oxygen": 4}
+"""Gaussians of lateral profiles: one more for ions with heavy fragments, which lie between the core and the
+halo of light ones."""
 DEFAULT_ENERGIES = 64
 
 

@@ -37,7 +37,12 @@ _NODES = np.concatenate(
     ]
 )
 """Depths at which lateral profiles are fitted."""
-_SEARCH = {3: ([1.0, 3.0, 10.0], [0.9, 0.08, 0.02]), 2: ([1.0, 6.0], [0.92, 0.08]), 1: ([1.0], [1.0])}
+_SEARCH = {
+    4: ([1.0, 2.0, 5.0, 12.0], [0.86, 0.08, 0.04, 0.02]),
+    3: ([1.0, 3.0, 10.0], [0.9, 0.08, 0.02]),
+    2: ([1.0, 6.0], [0.92, 0.08]),
+    1: ([1.0], [1.0]),
+}
 _BEGIN = 0.9
 """Part of the range at which the first profile is fitted: the core is wide there, and the halo strong."""
 _FREE, _BOUND, _FIXED = 2.0, 0.05, 1e-3
@@ -62,7 +67,7 @@ def fit_kernels(simulations: Sequence[Simulation], ion: str, gaussians: int = 3)
     ion
         Which one.
     gaussians
-        1, 2 or 3 Gaussians for the lateral profile.
+        1 to 4 Gaussians for the lateral profile.
     """
     curves = [DepthCurves(s) for s in simulations]
     reach = min(c.end_mm / c.range_mm for c in curves)

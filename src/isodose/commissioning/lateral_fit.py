@@ -13,6 +13,9 @@ from isodose.commissioning.lateral_profiles import LateralProfile
 
 _NARROWEST_MM, _WIDEST_MM = 0.004, 60.0
 _SMALLEST_RATIO, _LARGEST_RATIO = 1.15, 2000.0
+_SECOND_MM = 0.7
+"""The second Gaussian is no narrower: of one that is, a spot of 1.4 mm shows only its weight times its
+variance, so that it would be wide at one energy and narrow at the next."""
 _LETD_ERROR = 0.03
 """Relative error granted to LETd."""
 _LETD_FREEDOM = 1.0
@@ -71,6 +74,8 @@ def fit_profile(profile: LateralProfile, start: LateralFit, freedom: NDArray[np.
     """
     k = start.sigma_mm.size
     low = np.log(np.array([_NARROWEST_MM] + [_SMALLEST_RATIO] * (k - 1) + [1e-6] * (k - 1)))
+    if k > 1:
+        low[1] = max(low[1], float(np.log(_SECOND_MM / start.sigma_mm[0])))
     high = np.log(np.array([_WIDEST_MM] + [_LARGEST_RATIO] * (k - 1) + [20.0] * (k - 1)))
     begin = np.clip(start.parameters, low + 1e-6, high - 1e-6)
 

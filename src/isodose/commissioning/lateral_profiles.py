@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
+from scipy.special import dawsn, erf
 
 from isodose.commissioning.simulation import Simulation
 
 SPOT_SIGMA_MM = 1.4
 """Profiles are compared as a spot of this size shows them, that of the narrowest clinical carbon beams: what
-is finer does not reach a patient, and three Gaussians fit what is left several times better."""
+is finer does not reach a patient, and few Gaussians fit what is left several times better."""
 
 _WORST_ERROR = 0.05
 """Relative uncertainty of the dose of a whole profile beyond which its shape says nothing."""
@@ -25,6 +25,9 @@ _FLOOR = 3e-6
 """Absolute error granted, part of the whole per mm."""
 _FINE_MM, _FINE_TO_MM, _COARSER = 0.5, 20.0, 1.06
 """Distance of the points of comparison, how far out, and by how much they then lie farther and farther."""
+_ALIKE = float(np.sqrt(4.0 * np.pi)) * SPOT_SIGMA_MM / _FINE_MM
+"""Near the axis so many points share their noise, since the spot is wider than their distance; the dose on
+the spot's axis, which is one number, counts as much as they together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +41,8 @@ class LateralProfile:
     part, letd_part
         Part of the dose, and of dose times LETd, in each bin, ``(n,)``.
     blur
-        From bins to points of comparison, in parts per mm as a spot shows them, ``(m, n)``.
+        From bins to points of comparison, in parts per mm as a spot shows them, ``(m, n)``; the last is the
+        dose on the spot's axis, not summed over the other direction.
     scale
         One over the uncertainty that is granted at the points, ``(m,)``.
     certain
@@ -78,7 +82,10 @@ def lateral_profile(
     part = dose / total
     seen = blur @ part
     granted = _MODEL_ERROR_AXIS + (_MODEL_ERROR_FAR - _MODEL_ERROR_AXIS) * (1.0 - seen / seen.max()) ** 2
-    variance = np.square(blur) @ np.square(error / total) + np.square(granted * seen) + _FLOOR**2
+    granted[-1] = _MODEL_ERROR_AXIS
+    variance = np.square(blur) @ np.square(error / total)
+    variance[-1] /= _ALIKE
+    variance += np.square(granted * seen) + _FLOOR**2
     return LateralProfile(edges_mm, part, weighted / letd, blur, 1.0 / np.sqrt(variance), True)
 
 
@@ -90,7 +97,7 @@ def lateral_profiles(simulation: Simulation, depths_mm: NDArray[np.float64]) -> 
     simulation
         Of a narrow beam.
     depths_mm
-        Ascending; each profile is the mean over a slice that takes no more than half of the way to the next.
+        Ascending; each profile is the mean over a slice that ends no later than halfway to the next.
     """
     step, width = simulation.spacing_mm
     rows, columns = simulation.dose.shape
@@ -100,7 +107,7 @@ def lateral_profiles(simulation: Simulation, depths_mm: NDArray[np.float64]) -> 
     reach = float(simulation.dose.sum(axis=1).argmax()) * step
     profiles = []
     for depth, gap in zip(depths_mm, np.gradient(depths_mm), strict=True):
-        half = max(min(0.25 * gap, _LARGEST_SLICE * reach), step)
+        half = max(min(0.5 * gap, _LARGEST_SLICE * reach), step)
         begin = min(max(int((depth - half) / step), 0), rows - 1)
         near = slice(begin, max(min(int((depth + half) / step) + 1, rows), begin + 1))
         dose = simulation.dose[near].astype(np.float64)
@@ -113,6 +120,11 @@ def lateral_profiles(simulation: Simulation, depths_mm: NDArray[np.float64]) -> 
 
 def blur_matrix(edges_mm: NDArray[np.float64], sigma_mm: float = SPOT_SIGMA_MM) -> NDArray[np.float64]:
     """Matrix from bins of both sides to what a Gaussian spot shows at distances from the axis, ``(m, n)``.
+
+    The last row is what it shows on its axis if the dose is not summed over the other direction, times
+    sqrt(2 pi) sigma, so that a beam without width has the same value there as in the first row. The mean of
+    1 - 2 u D(u) over all directions across a round beam, with u = x / (sqrt(2) sigma) and Dawson's integral
+    D, is exp(-u^2) of the distance from the axis; and 1 - 2 u D(u) is the derivative of D.
 
     Parameters
     ----------
@@ -130,7 +142,8 @@ def blur_matrix(edges_mm: NDArray[np.float64], sigma_mm: float = SPOT_SIGMA_MM) 
     low, high = edges_mm[:-1], edges_mm[1:]
     root = np.sqrt(2.0) * sigma_mm
     box = erf((at - low) / root) - erf((at - high) / root) + erf((at + high) / root) - erf((at + low) / root)
-    return np.asarray(0.25 * box / (high - low))
+    on_axis = np.diff(dawsn(edges_mm / root)) / np.diff(edges_mm) / np.sqrt(np.pi)
+    return np.vstack([0.25 * box / (high - low), on_axis])
 
 
 def _folded(values: NDArray[np.float64], side: int) -> NDArray[np.float64]:

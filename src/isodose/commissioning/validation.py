@@ -45,7 +45,7 @@ class EnergyFigures:
     sigma_mm
         Of the first Gaussian at the surface, at half of the range and at the peak.
     halo_percent
-        Dose in the second and in the third Gaussian at half of the range; empty for single Gaussians.
+        Dose in each Gaussian but the first at half of the range; empty for single Gaussians.
     """
 
     energy_mev_u: float

@@ -231,8 +231,8 @@ class BaseData:
         if len({k.gaussians for k in self.kernels}) > 1:
             raise InputError("base data", "kernels of different numbers of Gaussians", "one number")
 
-    def with_gaussians(self, gaussians: int) -> BaseData:
-        """Same data with so many Gaussians in the kernels.
+    def with_gaussians(self, gaussians: int | None) -> BaseData:
+        """Same data with so many Gaussians in the kernels; None keeps all.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class BaseData:
             If there are none with that number.
         """
         for kernels in (self.kernels, *self.simpler):
-            if kernels[0].gaussians == gaussians:
+            if gaussians in (None, kernels[0].gaussians):
                 return BaseData(self.ion, kernels, self.spectra, self.provenance)
         have = ", ".join(str(k[0].gaussians) for k in (self.kernels, *self.simpler))
         raise InputError("gaussians", gaussians, f"what the base data have: {have}")

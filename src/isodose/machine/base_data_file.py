@@ -96,7 +96,7 @@ def read_base_data(path: str | Path) -> BaseData:
             _kernels(arrays),
             _spectra(arrays) if "spectra_value" in arrays else None,
             json.loads(str(arrays["provenance"])),
-            tuple(_kernels(arrays, f"_{k}") for k in (2, 1) if f"sigma_mm_{k}" in arrays),
+            tuple(_kernels(arrays, f"_{k}") for k in _fewer(arrays)),
         )
     except InputError as error:
         raise InputError(error.field, error.found, error.expected, path) from error
@@ -120,6 +120,12 @@ def _load(path: Path) -> _Arrays:
     except Exception as error:  # damaged archives raise errors of any type, even about passwords
         found = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError("file", f"{found!r}", "an undamaged .npz", path) from error
+
+
+def _fewer(arrays: _Arrays) -> list[int]:
+    """Numbers of Gaussians of the simpler kernels, descending."""
+    most = arrays["sigma_mm"].shape[1]
+    return [k for k in range(most - 1, 0, -1) if f"sigma_mm_{k}" in arrays]
 
 
 def _kernels(arrays: _Arrays, variant: str = "") -> tuple[PencilKernel, ...]:

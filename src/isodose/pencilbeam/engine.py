@@ -46,7 +46,7 @@ Channels = dict[Quantity, DepthWeighting | None]
 
 
 class PencilBeam:
-    """Fluence superposition of pencil beams with up to three Gaussians.
+    """Fluence superposition of pencil beams that are sums of Gaussians.
 
     The spots of a layer become particles per ray; every ray has its own water-equivalent depth and history of
     scattering, so that it is a beamlet of its own. Valid for p, He, C and O over the energies of the
@@ -62,7 +62,8 @@ class PencilBeam:
     calibration
         Hounsfield calibration; the one that the patient names by default.
     gaussians
-        Gaussians of the lateral profile: 3, 2 or 1; by default the most that the base data have.
+        Gaussians of the lateral profile; by default the most that the base data have: 4 of the built-in
+        machines for carbon and oxygen, 3 for protons and helium.
     split
         False sends all of a spot along its central ray, as quality assurance in water does.
     ray_spacing_mm
@@ -105,7 +106,7 @@ class PencilBeam:
         if ray_spacing_mm is not None and not 0.1 <= ray_spacing_mm <= 10.0:
             raise InputError("ray_spacing_mm", ray_spacing_mm, "0.1 to 10 mm")
         if gaussians is not None and gaussians < 1:
-            raise InputError("gaussians", gaussians, "1, 2 or 3")
+            raise InputError("gaussians", gaussians, "at least 1")
         if device not in ("cpu", "cuda"):
             raise InputError("device", repr(device), "'cpu' or 'cuda'")
         if not 0.5 <= stopping_factor <= 2.0:
@@ -228,7 +229,7 @@ class PencilBeam:
         widest = float(np.clip(spacing, _FINEST_RAY_MM, _COARSEST_RAY_MM))
         rays = self.ray_spacing_mm or float(np.clip(_RAY_SIGMAS * narrowest, _FINEST_RAY_MM, widest))
         planes = float(np.clip(0.5 * spacing, _FINEST_PLANE_MM, _COARSEST_PLANE_MM))
-        return Resolution(rays, planes, spacing, split=self.split, gaussians=self._gaussians(machine))
+        return Resolution(rays, planes, spacing, split=self.split, gaussians=self.gaussians)
 
     def _sums(self, channels: int, grid: Grid, inside: NDArray[np.bool_]) -> HostSums | DeviceSums:
         if self.device == "cpu":
@@ -257,7 +258,7 @@ class PencilBeam:
 
     def _gaussians(self, machine: Machine) -> int:
         if self.gaussians is not None or machine.base_data is None:
-            return self.gaussians or 3
+            return self.gaussians or 0
         return machine.base_data.kernels[0].gaussians
 
     def _channels(self, quantities: Collection[Quantity], machine: Machine) -> Channels:

@@ -22,7 +22,7 @@ class Resolution:
     split
         Whether a spot is split over the rays that it covers; if not, all of it takes its central ray's way.
     gaussians
-        Gaussians of the lateral profile, 1 to 3.
+        Gaussians of the lateral profile; None takes the most that the base data have.
     """
 
     ray_mm: float
@@ -30,4 +30,4 @@ class Resolution:
     voxel_mm: float = 0.0
     ratio: float = 1.2
     split: bool = True
-    gaussians: int = 3
+    gaussians: int | None = None
