@@ -106,26 +106,20 @@ def occupancy(
         return values
     distance = plane_distance(contours) or plane_distance_mm
     if distance is None or distance <= 0:
-        raise InputError(
-            f"structure {name!r}",
-            "contours in a single plane",
-            "a slice distance, or contours in several planes",
-        )
+        expected = "a slice distance, or contours in several planes"
+        raise InputError(f"structure {name!r}", "contours in a single plane", expected)
     # Only the part of the grid around the contours is touched; the rest takes neither time nor memory.
     outline = np.concatenate([c.points_mm for c in contours])
     box, (_, rows, columns) = grid.cropped(
         (*outline.min(axis=0), grid.lower_mm[2]), (*outline.max(axis=0), grid.upper_mm[2])
     )
     reached: set[int] = set()
-    bottom, dz = grid.lower_mm[2], grid.spacing_mm[2]
     for slab in slabs_of(filled_planes(planes, distance, name), distance):
-        lower, upper = (slab.lower_mm - bottom) / dz, (slab.upper_mm - bottom) / dz
-        first, last = max(int(np.floor(lower + 1e-9)), 0), min(int(np.ceil(upper - 1e-9)), grid.shape[0])
-        if last <= first:
+        shares = _shares(slab, grid)
+        if not shares:
             continue
         area = plane_coverage(slab.plane, box)
-        for k in range(first, last):
-            share = min(upper, k + 1.0) - max(lower, float(k))
+        for k, share in shares.items():
             values[k, rows, columns] += (share * area).astype(np.float32)
             reached.add(k)
     for k in reached:
@@ -133,3 +127,11 @@ def occupancy(
         part[part < NEGLIGIBLE] = 0.0
         part[part > 1.0 - NEGLIGIBLE] = 1.0
     return values
+
+
+def _shares(slab: Slab, grid: Grid) -> dict[int, float]:
+    """Part of its height that a slab takes of each layer of voxels it reaches."""
+    bottom, dz = grid.lower_mm[2], grid.spacing_mm[2]
+    lower, upper = (slab.lower_mm - bottom) / dz, (slab.upper_mm - bottom) / dz
+    first, last = max(int(np.floor(lower + 1e-9)), 0), min(int(np.ceil(upper - 1e-9)), grid.shape[0])
+    return {k: min(upper, k + 1.0) - max(lower, float(k)) for k in range(first, last)}

@@ -281,15 +281,7 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
         If the same object occurs twice, or for a single slice.
     """
     root = Path(folder)
-    if root.is_file():
-        paths = [root]
-    else:
-        found = dicom_files(root)
-        enhanced = found.get(EnhancedCTImageStorage, [])
-        if enhanced:
-            raise InputError("SOPClassUID", f"enhanced CT ({names(enhanced)})", "a CT of single slices", root)
-        paths = found.get(CTImageStorage, [])
-    slices = _one_series(_headers(paths), series_uid, root)
+    slices = _one_series(_headers(_slice_files(root)), series_uid, root)
     first = slices[0]
     with naming(first.path):
         required(first.header, "FrameOfReferenceUID", first.path)
@@ -302,12 +294,7 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
     x, y, z = slices[0].position_mm
     _, ny, nx = values.shape
     origin = (x if sign_x > 0 else x - (nx - 1) * dx, y if sign_y > 0 else y - (ny - 1) * dy, z)
-    position = str(first.header.get("PatientPosition") or "").strip()
-    if not position:
-        warnings.warn(f"{first.path}: no PatientPosition; taken to be HFS", IsodoseWarning, stacklevel=2)
-        position = "HFS"
-    if position not in ("HFS", "HFP", "FFS", "FFP"):
-        raise InputError("PatientPosition", position, "HFS, HFP, FFS or FFP", first.path)
+    position = _patient_position(first)
     return CtSeries(
         Volume(Grid(origin, (float(dx), float(dy), dz), values.shape), values),
         position,
@@ -315,6 +302,28 @@ def read_ct(folder: str | Path, *, series_uid: str | None = None) -> CtSeries:
         str(first.header.SeriesInstanceUID),
         tuple(str(required(one.header, "SOPInstanceUID", one.path)) for one in slices),
     )
+
+
+def _slice_files(root: Path) -> list[Path]:
+    """Files of CT slices in a folder, or the single one given; a CT in one file is refused."""
+    if root.is_file():
+        return [root]
+    found = dicom_files(root)
+    enhanced = found.get(EnhancedCTImageStorage, [])
+    if enhanced:
+        raise InputError("SOPClassUID", f"enhanced CT ({names(enhanced)})", "a CT of single slices", root)
+    return found.get(CTImageStorage, [])
+
+
+def _patient_position(one: _Slice) -> str:
+    """How the patient lies, head first supine where a slice does not say."""
+    position = str(one.header.get("PatientPosition") or "").strip()
+    if not position:
+        warnings.warn(f"{one.path}: no PatientPosition; taken to be HFS", IsodoseWarning, stacklevel=3)
+        return "HFS"
+    if position not in ("HFS", "HFP", "FFS", "FFP"):
+        raise InputError("PatientPosition", position, "HFS, HFP, FFS or FFP", one.path)
+    return position
 
 
 def _slope_and_intercept(values: NDArray[np.float32]) -> tuple[float, float]:

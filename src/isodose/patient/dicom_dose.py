@@ -194,19 +194,6 @@ def _parsed(dataset: FileDataset, file: Path) -> DicomDose:
     )
 
 
-def _scaling(largest: float, full_scale: int) -> float:
-    """Scaling whose decimal string brings the largest value just inside the integers."""
-    if largest <= 0:
-        return 1e-6
-    exact = largest / full_scale
-    scaling = float(ds_text(exact)[0])
-    if scaling < exact:
-        # Sixteen characters always hold nine significant digits of a number of this size.
-        step = 10.0 ** (math.floor(math.log10(exact)) - 8)
-        scaling = float(ds_text(math.ceil(exact / step + 1e-6) * step)[0])
-    return scaling
-
-
 def write_dose(
     path: str | Path,
     volume: Volume,
@@ -255,16 +242,11 @@ def write_dose(
     """
     values, grid = volume.values, volume.grid
     signed = dose_type is DoseType.ERROR
-    if not np.all(np.isfinite(values)):
-        raise InputError("dose", "values that are not finite", "finite numbers", path)
-    if not signed and values.min() < 0:
-        raise InputError("dose", float(values.min()), "no negative value", path)
+    _check_values(values, signed, path)
     if not comment and (units is DoseUnits.RELATIVE or dose_type is DoseType.EFFECTIVE):
         expected = "the quantity, its unit and its model, as DICOM has no field for them"
         raise InputError("comment", "nothing", expected, path)
     who = complete_identity(identity)
-    full_scale = 2**31 - 1 if signed else 2**32 - 1
-    scaling = _scaling(float(np.abs(values).max()), full_scale)
     content = hashlib.sha256(values.tobytes()).hexdigest()
     uid = new_uid("RTDOSE", who.study_uid, content, str(grid), units, dose_type, summation, comment, plan_uid)
     dataset = new_object(RTDoseStorage, who, uid, uid, comment or f"{dose_type.lower()} dose")
@@ -277,15 +259,17 @@ def write_dose(
         sequence_item(ReferencedSOPClassUID=RTIonPlanStorage, ReferencedSOPInstanceUID=plan)
     ]
     _place(dataset, grid)
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 32, 32, 31
-    dataset.PixelRepresentation = int(signed)
-    dataset.DoseGridScaling = ds_text(scaling)[0]
-    stored = np.rint(values.astype(np.float64) / scaling)
-    dataset.PixelData = stored.astype("<i4" if signed else "<u4").tobytes()
+    _store(dataset, values, signed)
     save_dicom(dataset, path)
     return uid
+
+
+def _check_values(values: NDArray[np.float32], signed: bool, path: str | Path) -> None:
+    """Refuse numbers that the pixels cannot hold."""
+    if not np.all(np.isfinite(values)):
+        raise InputError("dose", "values that are not finite", "finite numbers", path)
+    if not signed and values.min() < 0:
+        raise InputError("dose", float(values.min()), "no negative value", path)
 
 
 def _place(dataset: Dataset, grid: Grid) -> None:
@@ -297,3 +281,28 @@ def _place(dataset: Dataset, grid: Grid) -> None:
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = grid.shape
     dataset.FrameIncrementPointer = 0x3004000C
     dataset.GridFrameOffsetVector = ds_text(grid.spacing_mm[2] * np.arange(grid.shape[0]))
+
+
+def _store(dataset: Dataset, values: NDArray[np.float32], signed: bool) -> None:
+    """Set the pixels, and the scaling by which they span the integers of 32 bits."""
+    scaling = _scaling(float(np.abs(values).max()), 2**31 - 1 if signed else 2**32 - 1)
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 32, 32, 31
+    dataset.PixelRepresentation = int(signed)
+    dataset.DoseGridScaling = ds_text(scaling)[0]
+    stored = np.rint(values.astype(np.float64) / scaling)
+    dataset.PixelData = stored.astype("<i4" if signed else "<u4").tobytes()
+
+
+def _scaling(largest: float, full_scale: int) -> float:
+    """Scaling whose decimal string brings the largest value just inside the integers."""
+    if largest <= 0:
+        return 1e-6
+    exact = largest / full_scale
+    scaling = float(ds_text(exact)[0])
+    if scaling < exact:
+        # Sixteen characters always hold nine significant digits of a number of this size.
+        step = 10.0 ** (math.floor(math.log10(exact)) - 8)
+        scaling = float(ds_text(math.ceil(exact / step + 1e-6) * step)[0])
+    return scaling

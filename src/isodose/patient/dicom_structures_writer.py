@@ -120,14 +120,6 @@ def write_structures(
     dataset.ReferencedFrameOfReferenceSequence = [_referenced_frame(who, ct)]
     regions, drawings, observations = [], [], []
     for number, structure in enumerate(structures, start=1):
-        regions.append(
-            sequence_item(
-                ROINumber=number,
-                ReferencedFrameOfReferenceUID=who.frame_of_reference_uid,
-                ROIName=structure.name[:64],
-                ROIGenerationAlgorithm="",
-            )
-        )
         contours = structure.contours or contours_of(structure.occupancy, structure.grid)
         if not contours and not structure.is_empty:
             warnings.warn(
@@ -136,21 +128,39 @@ def write_structures(
                 IsodoseWarning,
                 stacklevel=2,
             )
-        drawing = sequence_item(ROIDisplayColor=list(structure.colour), ReferencedROINumber=number)
-        items = _contour_items(contours, ct)
-        if items:
-            drawing.ContourSequence = items
-        drawings.append(drawing)
-        observations.append(
-            sequence_item(
-                ObservationNumber=number,
-                ReferencedROINumber=number,
-                RTROIInterpretedType=str(structure.role),
-                ROIInterpreter="",
-            )
-        )
+        regions.append(_region(number, structure, who))
+        drawings.append(_drawing(number, structure, _contour_items(contours, ct)))
+        observations.append(_observation(number, structure))
     dataset.StructureSetROISequence = regions
     dataset.ROIContourSequence = drawings
     dataset.RTROIObservationsSequence = observations
     save_dicom(dataset, path)
     return uid
+
+
+def _region(number: int, structure: Structure, identity: DicomIdentity) -> Dataset:
+    """What a structure is called, and in which frame of reference it lies."""
+    return sequence_item(
+        ROINumber=number,
+        ReferencedFrameOfReferenceUID=identity.frame_of_reference_uid,
+        ROIName=structure.name[:64],
+        ROIGenerationAlgorithm="",
+    )
+
+
+def _drawing(number: int, structure: Structure, contours: list[Dataset]) -> Dataset:
+    """Colour and contours of a structure."""
+    item = sequence_item(ROIDisplayColor=list(structure.colour), ReferencedROINumber=number)
+    if contours:
+        item.ContourSequence = contours
+    return item
+
+
+def _observation(number: int, structure: Structure) -> Dataset:
+    """Role of a structure."""
+    return sequence_item(
+        ObservationNumber=number,
+        ReferencedROINumber=number,
+        RTROIInterpretedType=str(structure.role),
+        ROIInterpreter="",
+    )
