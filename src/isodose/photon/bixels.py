@@ -13,6 +13,7 @@ from isodose.patient.structure import Structure
 from isodose.photon.generic_6mv import GENERIC_6MV
 from isodose.photon.kernel import SOURCE_DISTANCE_MM
 from isodose.photon.photon_plan import PHOTON, PhotonPlan
+from isodose.plan.beam_angles import beam_angles
 from isodose.plan.beam_frame import beam_axes
 from isodose.plan.plan import Beam, Layer, Spots
 
@@ -63,18 +64,14 @@ def bixel_plan(
     InputError
         If the target is unknown or empty, or an argument is wrong.
     """
-    if not gantry_angles:
-        raise InputError("gantry_angles", "none", "at least one")
-    couches = [0.0] * len(gantry_angles) if couch_angles is None else list(couch_angles)
-    if len(couches) != len(gantry_angles):
-        raise InputError("couch_angles", f"{len(couches)} angles", f"{len(gantry_angles)}, as gantry angles")
+    angles = beam_angles(gantry_angles, couch_angles)
     structure = patient.structure(target)
     if structure.is_empty:
         raise InputError(f"target {structure.name!r}", "an empty structure", "one with voxels")
     centre = structure.centre_mm if isocentre_mm is None else isocentre_mm
     beams = [
-        Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, ())
-        for i, (gantry, couch) in enumerate(zip(gantry_angles, couches, strict=True))
+        Beam(f"{i}: gantry {gantry:g}", gantry, couch, centre, ())
+        for i, (gantry, couch) in enumerate(angles, start=1)
     ]
     return PhotonPlan(
         name=name or f"{patient.name} {PHOTON}",

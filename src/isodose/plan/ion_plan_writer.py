@@ -78,13 +78,7 @@ def write_ion_plan(
     if len(machine.name) > 16:
         raise InputError("plan.machine", repr(machine.name), "a name of at most 16 characters for DICOM")
     who = complete_identity(patient.identity)
-    metersets = [
-        [_metersets(layer, machine, unit, f"beams[{i}].layers[{j}]") for j, layer in enumerate(beam.layers)]
-        for i, beam in enumerate(plan.beams)
-    ]
-    for i, layers in enumerate(metersets):
-        if not layers:
-            raise InputError(f"beams[{i}].layers", "none", "at least one layer")
+    metersets = _metersets(plan, machine, unit)
     uid = new_uid("RTPLAN", who.study_uid, plan.name, unit, str(_fingerprint(plan)))
     dataset = new_object(RTIonPlanStorage, who, uid, uid, plan.name)
     stamp_date(dataset, "InstanceCreation", "RTPlan")
@@ -125,7 +119,22 @@ def _fingerprint(plan: Plan) -> list[object]:
     return parts
 
 
-def _metersets(layer: Layer, machine: Machine, unit: MetersetUnit, field: str) -> NDArray[np.float32]:
+def _metersets(plan: Plan, machine: Machine, unit: MetersetUnit) -> list[list[NDArray[np.float32]]]:
+    """Weights of the spots of each beam's layers in a unit; a beam or layer without any is refused."""
+    metersets = [
+        [
+            _layer_metersets(layer, machine, unit, f"beams[{i}].layers[{j}]")
+            for j, layer in enumerate(beam.layers)
+        ]
+        for i, beam in enumerate(plan.beams)
+    ]
+    for i, layers in enumerate(metersets):
+        if not layers:
+            raise InputError(f"beams[{i}].layers", "none", "at least one layer")
+    return metersets
+
+
+def _layer_metersets(layer: Layer, machine: Machine, unit: MetersetUnit, field: str) -> NDArray[np.float32]:
     machine.check_energy(layer.energy_mev_u, f"{field}.energy_mev_u")
     weights = layer.spots.particles
     if not weights.sum() > 0:

@@ -12,6 +12,7 @@ from isodose.machine.machine_file import machine as machine_named
 from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
 from isodose.patient.patient import Patient
 from isodose.patient.structure import Structure
+from isodose.plan.beam_angles import beam_angles
 from isodose.plan.placement import Placement, place_beam
 from isodose.plan.plan import Beam, Plan, RangeShifter
 
@@ -79,14 +80,10 @@ def simple_plan(
     machine = machine_named(machine or f"generic_{ion}") if not isinstance(machine, Machine) else machine
     if machine.ion != ion:
         raise InputError("ion", repr(ion), f"{machine.ion!r}, the ion of machine {machine.name!r}")
-    if not gantry_angles:
-        raise InputError("gantry_angles", "none", "at least one")
-    couches = [0.0] * len(gantry_angles) if couch_angles is None else list(couch_angles)
-    if len(couches) != len(gantry_angles):
-        raise InputError("couch_angles", f"{len(couches)} angles", f"{len(gantry_angles)}, as gantry angles")
-    shifters = [None] * len(gantry_angles) if range_shifters is None else list(range_shifters)
-    if len(shifters) != len(gantry_angles):
-        raise InputError("range_shifters", f"{len(shifters)}", f"{len(gantry_angles)}, as gantry angles")
+    angles = beam_angles(gantry_angles, couch_angles)
+    shifters = [None] * len(angles) if range_shifters is None else list(range_shifters)
+    if len(shifters) != len(angles):
+        raise InputError("range_shifters", f"{len(shifters)}", f"{len(angles)}, as gantry angles")
     if not (np.isfinite(prescription_gy) and prescription_gy > 0):
         raise InputError("prescription_gy", prescription_gy, "a positive dose in Gy")
     structure = patient.structure(target)
@@ -95,15 +92,15 @@ def simple_plan(
     centre = structure.centre_mm if isocentre_mm is None else isocentre_mm
     beams = tuple(
         place_beam(
-            Beam(f"{i + 1}: gantry {gantry:g}", float(gantry), float(couch), centre, (), shifter),
+            Beam(f"{i}: gantry {gantry:g}", gantry, couch, centre, (), shifter),
             rsp,
             structure,
             machine,
-            prescription_gy / len(gantry_angles),
+            prescription_gy / len(angles),
             placement,
             patient.position,
         )
-        for i, (gantry, couch, shifter) in enumerate(zip(gantry_angles, couches, shifters, strict=True))
+        for i, ((gantry, couch), shifter) in enumerate(zip(angles, shifters, strict=True), start=1)
     )
     return Plan(
         name=name or f"{patient.name} {ion}",

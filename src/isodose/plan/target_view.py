@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,11 @@ class SpotPattern(StrEnum):
 
     SQUARE = "square"
     HEXAGONAL = "hexagonal"
+
+    @property
+    def row_gap(self) -> float:
+        """Distance of rows over that of the spots of a row."""
+        return math.sqrt(0.75) if self is SpotPattern.HEXAGONAL else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,68 +100,73 @@ def view_target(
         raise InputError(f"target {target.name!r}", "an empty structure", "at least one voxel half inside it")
     x_range, y_range, depth = _extent(beam, target, source_distance_mm, position)
 
-    def look(x: NDArray[np.float64], y: NDArray[np.float64]) -> Depths:
-        return trace(rsp, mask, *spot_rays(beam, x, y, source_distance_mm, position))
+    def look(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Rays:
+        return _Rays(x, y, trace(rsp, mask, *spot_rays(beam, x, y, source_distance_mm, position)))
 
     raster = min(2.0, spacing_mm / 2.0, *target.grid.spacing_mm)
-    rx, ry = _lattice(x_range, y_range, raster, SpotPattern.SQUARE)
-    seen = look(rx, ry)
-    if not seen.hit.any() or float(np.nanmax(seen.distal_mm)) < 1.0:
+    shadow = look(*_lattice(x_range, y_range, raster, SpotPattern.SQUARE))
+    if not shadow.depths.hit.any() or float(np.nanmax(shadow.depths.distal_mm)) < 1.0:
         raise InputError(f"target {target.name!r}", "a structure outside the body", "one inside it")
     margin = lateral_margin_mm
-    x, y = _lattice(
-        (x_range[0] - margin, x_range[1] + margin),
-        (y_range[0] - margin, y_range[1] + margin),
-        spacing_mm,
-        pattern,
-    )
-    own = look(x, y)
-    proximal, distal = _widened(np.stack([x, y]), own, np.stack([rx, ry]), seen, margin)
+    spots = look(*_lattice(_grown(x_range, margin), _grown(y_range, margin), spacing_mm, pattern))
+    proximal, distal = _widened(spots, shadow, margin)
     # A spot beyond the skin delivers nothing but a warm mask.
-    keep = np.isfinite(proximal) & (np.nan_to_num(own.total_mm) > 1.0)
+    keep = np.isfinite(proximal) & (np.nan_to_num(spots.depths.total_mm) > 1.0)
     magnification = (1.0 + depth / source_distance_mm[0]) * (1.0 + depth / source_distance_mm[1])
-    cell = spacing_mm**2 * (np.sqrt(0.75) if pattern is SpotPattern.HEXAGONAL else 1.0)
     return TargetView(
-        x[keep],
-        y[keep],
+        spots.x_mm[keep],
+        spots.y_mm[keep],
         proximal[keep],
         distal[keep],
-        float(cell * magnification),
+        float(spacing_mm**2 * pattern.row_gap * magnification),
         float(np.sqrt(magnification)),
-        _middle(rx, ry, seen),
+        _middle(shadow),
     )
 
 
-def _middle(
-    x: NDArray[np.float64], y: NDArray[np.float64], seen: Depths
-) -> tuple[float, float, float, float]:
-    """Place and depths of the ray through the middle of the target's shadow."""
-    at_x, at_y = x[seen.hit], y[seen.hit]
-    i = int(np.argmin((at_x - at_x.mean()) ** 2 + (at_y - at_y.mean()) ** 2))
-    return (
-        float(at_x[i]),
-        float(at_y[i]),
-        float(seen.proximal_mm[seen.hit][i]),
-        float(seen.distal_mm[seen.hit][i]),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rays:
+    """Rays by where they pass the isocentre plane, and the depths of the target on them."""
+
+    x_mm: NDArray[np.float64]
+    y_mm: NDArray[np.float64]
+    depths: Depths
+
+
+def _grown(bounds: tuple[float, float], margin_mm: float) -> tuple[float, float]:
+    return bounds[0] - margin_mm, bounds[1] + margin_mm
 
 
 def _widened(
-    at: NDArray[np.float64], own: Depths, seen_at: NDArray[np.float64], seen: Depths, margin_mm: float
+    spots: _Rays, shadow: _Rays, margin_mm: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Depths of both sides over all rays within the margin, as a compensator is smeared; NaN if none hits.
 
     The rays at the target's rim only graze it, so that without neighbours they would leave its edge cold.
     """
-    hits = np.flatnonzero(seen.hit)
-    around = cKDTree(seen_at[:, hits].T).query_ball_point(at.T, margin_mm + 1e-9)
-    proximal, distal = own.proximal_mm.copy(), own.distal_mm.copy()
+    hits = np.flatnonzero(shadow.depths.hit)
+    tree = cKDTree(np.column_stack([shadow.x_mm, shadow.y_mm])[hits])
+    around = tree.query_ball_point(np.column_stack([spots.x_mm, spots.y_mm]), margin_mm + 1e-9)
+    proximal, distal = spots.depths.proximal_mm.copy(), spots.depths.distal_mm.copy()
     for i, near in enumerate(around):
         if near:
             rays = hits[near]
-            proximal[i] = np.fmin(proximal[i], seen.proximal_mm[rays].min())
-            distal[i] = np.fmax(distal[i], seen.distal_mm[rays].max())
+            proximal[i] = np.fmin(proximal[i], shadow.depths.proximal_mm[rays].min())
+            distal[i] = np.fmax(distal[i], shadow.depths.distal_mm[rays].max())
     return proximal, distal
+
+
+def _middle(shadow: _Rays) -> tuple[float, float, float, float]:
+    """Place and depths of the ray through the middle of the target's shadow."""
+    hit = shadow.depths.hit
+    x, y = shadow.x_mm[hit], shadow.y_mm[hit]
+    i = int(np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2))
+    return (
+        float(x[i]),
+        float(y[i]),
+        float(shadow.depths.proximal_mm[hit][i]),
+        float(shadow.depths.distal_mm[hit][i]),
+    )
 
 
 def _extent(
@@ -181,7 +192,7 @@ def _lattice(
     x_range: tuple[float, float], y_range: tuple[float, float], spacing: float, pattern: SpotPattern
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points of a lattice through the isocentre, row by row in a meander, as a scanner would go."""
-    row_gap = spacing * (float(np.sqrt(0.75)) if pattern is SpotPattern.HEXAGONAL else 1.0)
+    row_gap = spacing * pattern.row_gap
     xs, ys = [], []
     for j in range(int(np.floor(y_range[0] / row_gap)), int(np.ceil(y_range[1] / row_gap)) + 1):
         shift = 0.5 if pattern is SpotPattern.HEXAGONAL and j % 2 else 0.0
