@@ -21,7 +21,7 @@ from isodose.machine.machine import Machine
 from isodose.machine.machine_file import machine as machine_of
 from isodose.patient.body import AIR_HU, body_ct, inside_body
 from isodose.patient.grid import Grid
-from isodose.patient.hounsfield import HounsfieldCalibration, calibration_of
+from isodose.patient.hounsfield import HounsfieldCalibration, TissueMap, calibration_of
 from isodose.patient.patient import Patient
 from isodose.plan.plan import Plan
 from isodose.plan.plan_check import check_plan
@@ -150,24 +150,7 @@ class MonteCarlo:
             _slots(quantities, responding),
             _spectrum_kind(quantities),
         )
-        identity = checkpoint.fingerprint(
-            isodose.__version__,
-            run.batch_size,
-            self.options.seed,
-            *source,
-            grid.spacing_mm,
-            grid.shape,
-            tissue.density,
-            tissue.material,
-            [repr(material) for material in tissue.materials],
-            run.slots,
-            run.kind,
-            tables.response,
-            tables.response_to_rest,
-            self.options.energy_edges_mev,
-            self.options.spectrum_margin_mm,
-        )
-        partial = run.go(identity)
+        partial = run.go(self._fingerprint(run, grid, tissue))
         body = inside_body(patient, grid).ravel()
         values, uncertainty = dose_values(
             run.sums, quantities, grid, box.density, body, plan.particles, responding
@@ -199,6 +182,26 @@ class MonteCarlo:
             found = f"{self.spacing_mm} mm: {grid.size / 1e6:.0f} million voxels, at least {memory:.0f} GiB"
             raise InputError("spacing_mm", found, f"at most {MOST_VOXELS / 1e6:.0f} million voxels")
         return grid
+
+    def _fingerprint(self, run: Run, grid: Grid, tissue: TissueMap) -> str:
+        """What a checkpoint belongs to: everything that the running sums depend on."""
+        return checkpoint.fingerprint(
+            isodose.__version__,
+            run.batch_size,
+            self.options.seed,
+            *run.source,
+            grid.spacing_mm,
+            grid.shape,
+            tissue.density,
+            tissue.material,
+            [repr(material) for material in tissue.materials],
+            run.slots,
+            run.kind,
+            run.tables.response,
+            run.tables.response_to_rest,
+            self.options.energy_edges_mev,
+            self.options.spectrum_margin_mm,
+        )
 
     def _provenance(
         self, plan: Plan, machine: Machine, run: Run, partial: bool, seconds: float
