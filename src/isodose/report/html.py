@@ -86,21 +86,12 @@ def write_report(
     OutputError
         If a file cannot be written.
     """
-    histograms = {
-        name: dvh(dose.volume(), structure)
-        for name, structure in patient.structures.items()
-        if not structure.is_empty and structure.role is not Role.EXTERNAL
-    }
+    histograms = _histograms(patient, dose)
     pictures = dose_pictures(patient, plan, dose, histograms)
-    tables = {
-        "dvh": dvh_table(histograms, patient.structures, plan.prescription_gy),
-        "spots": bixels_table(plan) if isinstance(plan, PhotonPlan) else beams_table(plan),
-    }
+    tables = _tables(patient, plan, dose, histograms)
     for picture, table in more:
         pictures.append(picture)
         tables[picture.key] = table
-    if dose.uncertainty:
-        tables["uncertainty"] = uncertainty_table(patient, dose, reference_gy(patient, plan, dose))
     warnings = []
     if dose.provenance.get("partial"):
         warnings.append(
@@ -116,6 +107,26 @@ def write_report(
         provenance_table(dose.provenance),
         warnings,
     )
+
+
+def _histograms(patient: Patient, dose: Dose) -> dict[str, Dvh]:
+    """DVH of every structure within the body that has voxels."""
+    return {
+        name: dvh(dose.volume(), structure)
+        for name, structure in patient.structures.items()
+        if not structure.is_empty and structure.role is not Role.EXTERNAL
+    }
+
+
+def _tables(patient: Patient, plan: Plan, dose: Dose, histograms: dict[str, Dvh]) -> dict[str, Table]:
+    """Tables under the pictures of a dose, by the key of the picture."""
+    tables = {
+        "dvh": dvh_table(histograms, patient.structures, plan.prescription_gy),
+        "spots": bixels_table(plan) if isinstance(plan, PhotonPlan) else beams_table(plan),
+    }
+    if dose.uncertainty:
+        tables["uncertainty"] = uncertainty_table(patient, dose, reference_gy(patient, plan, dose))
+    return tables
 
 
 def write_page(

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,47 +119,42 @@ def write_results(
     """
     names: list[str] = []
     for quantity, values in dose.values.items():
-        additive, is_dose = quantity.adds_up, quantity.unit.startswith("Gy")
-        factor = np.float32(plan.fractions if additive else 1)
-        stem = f"{quantity.stem}_total" if additive and plan.fractions > 1 else quantity.stem
-        text = f"{quantity.label}, {quantity.unit}"
-        if additive:
-            text += f", {plan.fractions} fraction{'s' if plan.fractions > 1 else ''}"
-        volume = Volume(dose.grid, factor * values)
-        effect = quantity is Quantity.RBE_DOSE
-        kind = DoseType.EFFECTIVE if effect else DoseType.PHYSICAL
-        names += _write(folder, stem, volume, patient.identity, is_dose, text, formats, plan_uid, kind)
+        several = quantity.adds_up and plan.fractions > 1
+        factor = np.float32(plan.fractions if quantity.adds_up else 1)
+        stem = f"{quantity.stem}_total" if several else quantity.stem
+        comment = _comment(quantity, plan.fractions)
+        units = DoseUnits.GY if quantity.unit.startswith("Gy") else DoseUnits.RELATIVE
+        kind = DoseType.EFFECTIVE if quantity is Quantity.RBE_DOSE else DoseType.PHYSICAL
+        write = partial(_write, folder, formats, patient.identity, plan_uid, units)
+        names += write(stem, Volume(dose.grid, factor * values), comment, kind)
         if quantity in dose.uncertainty:
-            volume = Volume(dose.grid, factor * dose.uncertainty[quantity])
-            text = f"Uncertainty (1 sd): {text}"
-            names += _write(
-                folder,
-                f"{stem}_uncertainty",
-                volume,
-                patient.identity,
-                is_dose,
-                text,
-                formats,
-                plan_uid,
-                DoseType.ERROR,
-            )
+            deviation = Volume(dose.grid, factor * dose.uncertainty[quantity])
+            comment = f"Uncertainty (1 sd): {comment}"
+            names += write(f"{stem}_uncertainty", deviation, comment, DoseType.ERROR)
     for quantity, spectra in dose.spectra.items():
         names.append(f"{quantity.key}.npz")
         write_spectra(folder / names[-1], dose, spectra)
     return names
 
 
+def _comment(quantity: Quantity, fractions: int) -> str:
+    """Say what the numbers are, and of how many fractions where they add up."""
+    text = f"{quantity.label}, {quantity.unit}"
+    return f"{text}, {fractions} fraction{'s' if fractions > 1 else ''}" if quantity.adds_up else text
+
+
 def _write(
     folder: Path,
+    formats: tuple[str, ...],
+    identity: DicomIdentity,
+    plan_uid: str,
+    units: DoseUnits,
     stem: str,
     volume: Volume,
-    identity: DicomIdentity,
-    is_dose: bool,
     comment: str,
-    formats: tuple[str, ...],
-    plan_uid: str,
     dose_type: DoseType,
 ) -> list[str]:
+    """Write a volume in every format; return the names of the files."""
     names = []
     for kind in formats:
         if kind == "dicom":
@@ -167,7 +163,7 @@ def _write(
                 folder / names[-1],
                 volume,
                 identity,
-                units=DoseUnits.GY if is_dose else DoseUnits.RELATIVE,
+                units=units,
                 dose_type=dose_type,
                 comment=comment,
                 plan_uid=plan_uid,
