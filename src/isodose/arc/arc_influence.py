@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -126,20 +126,27 @@ def arc_influence(
     )
     spots = ArcSpots(arc_plan(counts, machine, chosen, target=target), counts, *layer_columns(counts, chosen))
     spots = wide_spots(spots, machine) if wide else spots
-    plan = spots.plan
-    if len(plan.beams) > _SAMPLED:
-        every = -(-len(plan.beams) // _SAMPLED)
-        sample = replace(plan, beams=plan.beams[::every])
-        found = engine.influence(patient, sample, quantities, kept, mask)
-        needed = _JOINING * found.memory_bytes * spots.point.size / found.spots
-        if needed > most_bytes:
-            raise InputError(
-                "arc influence",
-                f"about {needed / 2**30:.1f} GiB for {spots.point.size} spots",
-                f"at most {most_bytes / 2**30:.1f} GiB: fewer voxels, spots or layers",
-            )
-    influence = engine.influence(patient, plan, quantities, kept, mask)
-    return ArcInfluence(influence, plan, counts, spots.point, spots.energy)
+
+    def influence_of(plan: Plan) -> Influence:
+        return engine.influence(patient, plan, quantities, kept, mask)
+
+    if len(spots.plan.beams) > _SAMPLED:
+        _check_memory(spots, influence_of, most_bytes)
+    return ArcInfluence(influence_of(spots.plan), spots.plan, counts, spots.point, spots.energy)
+
+
+def _check_memory(spots: ArcSpots, influence_of: Callable[[Plan], Influence], most_bytes: int) -> None:
+    """Refuse an arc whose matrix would need more memory, as some of its control points tell."""
+    beams = spots.plan.beams
+    every = -(-len(beams) // _SAMPLED)
+    sample = influence_of(replace(spots.plan, beams=beams[::every]))
+    needed = _JOINING * sample.memory_bytes * spots.point.size / sample.spots
+    if needed > most_bytes:
+        raise InputError(
+            "arc influence",
+            f"about {needed / 2**30:.1f} GiB for {spots.point.size} spots",
+            f"at most {most_bytes / 2**30:.1f} GiB: fewer voxels, spots or layers",
+        )
 
 
 def voxels_that_matter(

@@ -78,6 +78,17 @@ def arc_plan(
     InputError
         If no layer is chosen, or one without spots is.
     """
+    wanted = _wanted(counts, chosen)
+    beams = tuple(
+        _beam(counts, int(g), wanted[g], particles_per_spot) for g in np.flatnonzero(wanted.any(axis=1))
+    )
+    if not beams:
+        raise InputError("chosen", "no layer", "at least one")
+    return Plan(name, machine.ion, machine.name, beams, fractions, prescription_gy, target)
+
+
+def _wanted(counts: SpotCounts, chosen: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Layers chosen, by default all that have a spot; one without is refused."""
     wanted = counts.allowed if chosen is None else np.asarray(chosen, dtype=np.bool_)
     if wanted.shape != counts.target.shape:
         raise InputError("chosen", f"shape {wanted.shape}", f"{counts.target.shape}")
@@ -86,27 +97,24 @@ def arc_plan(
         g, e = empty[0]
         found = f"control point {g} at {counts.energies_mev_u[e]:g} MeV/u, which has no spot there"
         raise InputError("chosen", found, "layers with spots")
-    beams = []
-    for g, point in enumerate(counts.points):
-        layers = tuple(
-            Layer(float(counts.energies_mev_u[e]), _spots(counts, g, int(e), particles_per_spot))
-            for e in np.flatnonzero(wanted[g])[::-1]
-        )
-        if layers:
-            label = f"{point.arc + 1}.{g + 1}: gantry {point.gantry_angle_deg % 360.0:g}"
-            beams.append(
-                Beam(
-                    label,
-                    point.gantry_angle_deg % 360.0,
-                    point.couch_angle_deg,
-                    counts.isocentre_mm,
-                    layers,
-                    point.range_shifter,
-                )
-            )
-    if not beams:
-        raise InputError("chosen", "no layer", "at least one")
-    return Plan(name, machine.ion, machine.name, tuple(beams), fractions, prescription_gy, target)
+    return wanted
+
+
+def _beam(counts: SpotCounts, g: int, energies: NDArray[np.bool_], particles: float) -> Beam:
+    """Beam of a control point with layers of some of the energies, from high to low."""
+    point = counts.points[g]
+    gantry = point.gantry_angle_deg % 360.0
+    layers = tuple(
+        Layer(float(counts.energies_mev_u[e]), _spots(counts, g, int(e), particles))
+        for e in np.flatnonzero(energies)[::-1]
+    )
+    label = f"{point.arc + 1}.{g + 1}: gantry {gantry:g}"
+    return Beam(label, gantry, point.couch_angle_deg, counts.isocentre_mm, layers, point.range_shifter)
+
+
+def _spots(counts: SpotCounts, point: int, energy: int, particles: float) -> Spots:
+    used, view = counts.spots(point, energy), counts.views[point]
+    return Spots(view.x_mm[used], view.y_mm[used], np.full(int(used.sum()), particles))
 
 
 def layer_columns(
@@ -124,8 +132,3 @@ def _layers(counts: SpotCounts, wanted: NDArray[np.bool_]) -> Iterator[tuple[int
     for g in range(len(counts.points)):
         for e in np.flatnonzero(wanted[g])[::-1]:
             yield g, int(e), int(counts.target[g, e])
-
-
-def _spots(counts: SpotCounts, point: int, energy: int, particles: float) -> Spots:
-    used, view = counts.spots(point, energy), counts.views[point]
-    return Spots(view.x_mm[used], view.y_mm[used], np.full(int(used.sum()), particles))

@@ -175,14 +175,12 @@ def count_spots(
     points = control_points(tuple(arcs))
     energies = _energies(machine, energies_mev_u, lattice)
     in_water = range_mm(machine.ion, energies)
-    shape = (len(points), energies.size)
-    ranges, counted = np.empty(shape), np.zeros(shape, dtype=np.int32)
-    by_organ = {name: np.zeros(shape, dtype=np.int32) for name in organs}
+    ranges = np.stack([in_water - _shifter_mm(point) for point in points])
+    counted = np.zeros(ranges.shape, dtype=np.int32)
+    by_organ = {name: np.zeros(ranges.shape, dtype=np.int32) for name in organs}
     views: list[TargetView] = []
     for g, point in enumerate(points):
         beam = Beam("", point.gantry_angle_deg, point.couch_angle_deg, centre, (), point.range_shifter)
-        shifter = point.range_shifter
-        ranges[g] = in_water - (0.0 if shifter is None else water_equivalent_mm(shifter))
         view = view_target(
             beam, rsp, structure, machine.source_distance_mm, patient.position,
             lattice.spacing_mm, lattice.lateral_margin_mm,
@@ -194,11 +192,9 @@ def count_spots(
             entry = _entry_mm(beam, view, rsp, organ, machine, patient.position)
             by_organ[name][g] = (ends & (ranges[g][:, None] >= entry)).sum(axis=1)
     depth = np.array([view.distal_mm.max() for view in views])
-    if not counted.any():
-        found = f"a structure {depth.max():.0f} mm of water deep that no energy ends in"
-        expected = f"one that ranges of {ranges.min():.0f} to {ranges.max():.0f} mm reach"
-        raise InputError(f"target {structure.name!r}", found, expected)
-    return SpotCounts(points, centre, energies, ranges, tuple(views), lattice, counted, by_organ, depth)
+    counts = SpotCounts(points, centre, energies, ranges, tuple(views), lattice, counted, by_organ, depth)
+    _check_reach(counts, structure)
+    return counts
 
 
 def _filled(patient: Patient, name: str) -> Structure:
@@ -219,6 +215,11 @@ def _energies(machine: Machine, given: Sequence[float] | None, lattice: SpotLatt
     return energies
 
 
+def _shifter_mm(point: ControlPoint) -> float:
+    """Water-equivalent thickness of a control point's range shifter, 0 without one."""
+    return 0.0 if point.range_shifter is None else water_equivalent_mm(point.range_shifter)
+
+
 def _ends_in_target(view: TargetView, range_in_water_mm: float, lattice: SpotLattice) -> NDArray[np.bool_]:
     margin = lattice.depth_margin_mm
     return np.asarray(
@@ -234,3 +235,11 @@ def _entry_mm(
     """Water-equivalent depth at which each ray enters an organ, infinite where it misses it."""
     rays = spot_rays(beam, view.x_mm, view.y_mm, machine.source_distance_mm, position)
     return np.nan_to_num(trace(rsp, organ.mask, *rays).proximal_mm, nan=np.inf)
+
+
+def _check_reach(counts: SpotCounts, target: Structure) -> None:
+    """Refuse a target in which no energy ends."""
+    if not counts.target.any():
+        found = f"a structure {counts.max_wet_mm.max():.0f} mm of water deep that no energy ends in"
+        expected = f"one that ranges of {counts.range_mm.min():.0f} to {counts.range_mm.max():.0f} mm reach"
+        raise InputError(f"target {target.name!r}", found, expected)
