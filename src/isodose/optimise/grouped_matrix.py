@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -97,48 +98,94 @@ def grouped(
     InputError
         If there are not as many numbers as columns and rows.
     """
-    for name, groups, count in (("spots", spots, columns.size), ("rows", rows, matrix.rows)):
-        if groups.shape != (count,):
-            raise InputError(f"groups of {name}", f"shape {groups.shape}", f"({count},)")
+    for name, given, count in (("spots", spots, columns.size), ("rows", rows, matrix.rows)):
+        if given.shape != (count,):
+            raise InputError(f"groups of {name}", f"shape {given.shape}", f"({count},)")
+    groups = _groups(matrix, columns, spots, rows)
+    cuts = _chunks(groups.before)
+    values = {}
+    for quantity, source in matrix.values.items():
+        with ThreadPoolExecutor(threads) as pool:
+            gather = partial(_gathered, matrix, source, groups, least)
+            parts = list(pool.map(gather, cuts[:-1], cuts[1:]))
+        values[quantity] = np.concatenate([part.values for part in parts])
+    return RunMatrix(groups.inverse.size, *_joined(parts), values)
+
+
+class _Groups(NamedTuple):
+    """What goes together.
+
+    `members` are the columns of all groups, those of a group between two of the `edges`; `before` counts the
+    entries before each group, and all. `group` is that of each row, `inverse` one over the size of each.
+    """
+
+    members: Numbers
+    edges: Numbers
+    before: Numbers
+    group: NDArray[np.int32]
+    inverse: NDArray[np.float32]
+
+
+def _groups(matrix: RunMatrix, columns: Numbers, spots: Numbers, rows: Numbers) -> _Groups:
     order = np.argsort(spots, kind="stable")
     members, edges = columns[order], np.searchsorted(spots[order], np.arange(int(spots.max()) + 2))
     entries = matrix.run_entry[matrix.column_run]
-    total = np.concatenate([[0], np.cumsum((entries[1:] - entries[:-1])[members])])[edges]
-    cuts = np.searchsorted(total, np.arange(0, int(total[-1]), _CHUNK))
-    cuts = np.unique(np.concatenate([cuts, [edges.size - 1]]))
-    group, inverse = rows.astype(np.int32), (1.0 / np.bincount(rows)).astype(np.float32)
-    column_run, run_row, run_entry = [np.zeros(1, np.int64)], [], [np.zeros(1, np.int64)]
-    values = {}
-    for quantity, source in matrix.values.items():
+    before = np.concatenate([[0], np.cumsum((entries[1:] - entries[:-1])[members])])[edges]
+    inverse = (1.0 / np.bincount(rows)).astype(np.float32)
+    return _Groups(members, edges, before, rows.astype(np.int32), inverse)
 
-        def part(begin: int, end: int, source: NDArray[np.float32] = source) -> tuple[NDArray[Any], ...]:
-            most = int(total[end] - total[begin])
-            out = np.empty(end - begin, np.int64), np.empty(most, np.int32), np.empty(most, np.int64)
-            kept = np.empty(most, np.float32)
-            pattern = matrix.column_run, matrix.run_row, matrix.run_entry
-            runs, count = _gather(
-                *pattern,
-                source,
-                members,
-                edges[begin : end + 1],
-                group,
-                inverse,
-                np.float32(least),
-                *out,
-                kept,
-            )
-            return out[0], out[1][:runs].copy(), out[2][:runs].copy(), kept[:count].copy()
 
-        with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(part, cuts[:-1], cuts[1:]))
-        values[quantity] = np.concatenate([p[3] for p in parts])
-    for ends, row, last, _ in parts:
-        column_run.append(ends + column_run[-1][-1])
-        run_row.append(row)
-        run_entry.append(last + run_entry[-1][-1])
-    return RunMatrix(
-        inverse.size, np.concatenate(column_run), np.concatenate(run_row), np.concatenate(run_entry), values
+def _chunks(before: Numbers) -> Numbers:
+    """Groups between which the work is cut, by the entries before each of them."""
+    cuts = np.searchsorted(before, np.arange(0, int(before[-1]), _CHUNK))
+    return np.unique(np.concatenate([cuts, [before.size - 1]]))
+
+
+class _Columns(NamedTuple):
+    """Columns of a run matrix: end of each among the runs, first row and end of each run, and values."""
+
+    ends: Numbers
+    run_row: NDArray[np.int32]
+    run_end: Numbers
+    values: NDArray[np.float32]
+
+
+def _gathered(
+    matrix: RunMatrix, source: NDArray[np.float32], groups: _Groups, least: float, begin: int, end: int
+) -> _Columns:
+    """Columns of the groups from `begin` to before `end`."""
+    most = int(groups.before[end] - groups.before[begin])
+    found = _Columns(
+        np.empty(end - begin, np.int64),
+        np.empty(most, np.int32),
+        np.empty(most, np.int64),
+        np.empty(most, np.float32),
     )
+    runs, count = _gather(
+        matrix.column_run,
+        matrix.run_row,
+        matrix.run_entry,
+        source,
+        groups.members,
+        groups.edges[begin : end + 1],
+        groups.group,
+        groups.inverse,
+        np.float32(least),
+        *found,
+    )
+    return _Columns(
+        found.ends, found.run_row[:runs].copy(), found.run_end[:runs].copy(), found.values[:count].copy()
+    )
+
+
+def _joined(parts: Sequence[_Columns]) -> tuple[Numbers, NDArray[np.int32], Numbers]:
+    """Pattern of all columns: first run of each, first row of each run and first entry of each."""
+    column_run, run_entry = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
+    for part in parts:
+        column_run.append(part.ends + column_run[-1][-1])
+        run_entry.append(part.run_end + run_entry[-1][-1])
+    rows = np.concatenate([part.run_row for part in parts])
+    return np.concatenate(column_run), rows, np.concatenate(run_entry)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
