@@ -72,12 +72,7 @@ def demo(
             reference = check.compute(console, folder / "montecarlo", person, plan)
             check.write(folder / "montecarlo", person, plan, reference, uid)
         _compare(console, folder / "compare", person, reference, result)
-    console.print(f"   patient and plan as DICOM: {dicom}")
-    console.print("[bold]Next[/bold], for example:")
-    files = f"{dicom} {dicom / 'RTIONPLAN.dcm'}"
-    console.print(f"   isodose dose {files} --engine pencilbeam --spacing 2 --rbe mkm --rbe lem1 --out run1")
-    console.print(f"   isodose dose {files} --spacing 2 --uncertainty 2 --out run2")
-    console.print("   isodose compare run2 run1 --gamma 2/2")
+    _suggest(console, dicom)
     close(console, reference, page)
 
 
@@ -102,3 +97,13 @@ def _compare(console: Console, folder: Path, person: Patient, reference: Dose, r
     for gamma in found.gammas:
         console.print(f"   gamma {gamma.criteria}: {gamma.pass_rate:.1f} % pass")
     console.print(f"   {page}")
+
+
+def _suggest(console: Console, dicom: Path) -> None:
+    """Say where the DICOM files lie, and what to try with them."""
+    console.print(f"   patient and plan as DICOM: {dicom}")
+    console.print("[bold]Next[/bold], for example:")
+    files = f"{dicom} {dicom / 'RTIONPLAN.dcm'}"
+    console.print(f"   isodose dose {files} --engine pencilbeam --spacing 2 --rbe mkm --rbe lem1 --out run1")
+    console.print(f"   isodose dose {files} --spacing 2 --uncertainty 2 --out run2")
+    console.print("   isodose compare run2 run1 --gamma 2/2")
