@@ -60,6 +60,19 @@ def test_every_selector_gives_a_plan(ball, selector):
     assert in_target.mean() == pytest.approx(2.0, rel=0.1)
 
 
+@pytest.mark.parametrize(("quantity", "priority"), [("letd", 1.0), ("let_dose", 10.0)])
+def test_layers_chosen_by_dose_and_let_are_better_than_those_by_counts(ball, quantity, priority):
+    target, organ = SETTINGS["objectives"]
+    let = {"structure": "organ", "objective": "mean_dose", "quantity": quantity, "priority": priority}
+    for objectives in ([target, organ, let], [let, target, organ]):  # dose is the first quantity, or not
+        by_dose, by_counts = (
+            plan_arc(ball, _config({"selector": name}, objectives=objectives), threads=1)
+            for name in ("joint", "exact")
+        )
+        assert by_dose.selection.switching_s <= 10.0
+        assert by_dose.fields.result.value < by_counts.fields.result.value
+
+
 def test_times_are_those_of_the_layers_with_weight(ball):
     made = plan_arc(ball, _config({"selector": "exact", "layers_per_point": 2}), threads=1)
     machine, time = made.fields.task.machine, made.time

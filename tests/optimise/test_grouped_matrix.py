@@ -7,9 +7,11 @@ from isodose.dose.influence import Influence
 from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.optimise.goal import Goal
-from isodose.optimise.grouped_matrix import voxel_groups
+from isodose.optimise.grouped_matrix import grouped, voxel_groups
 from isodose.optimise.problem import Problem
-from isodose.optimise.squared import SquaredOverdosing, SquaredUnderdosing
+from isodose.optimise.run_matrix import run_matrix
+from isodose.optimise.squared import SquaredDeviation, SquaredOverdosing, SquaredUnderdosing
+from isodose.optimise.voxel_quantity import LetTimesDose
 from isodose.patient.grid import Grid
 
 SHAPE, SPOTS = (4, 5, 6), 12
@@ -74,6 +76,62 @@ def test_small_doses_are_given_to_the_large_ones(problem):
         kept = before >= 0.5 * before.max()
         assert np.array_equal(after > 0.0, kept)
         assert after.sum() == pytest.approx(before.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "decides"),
+    [
+        ((Quantity.DOSE, Quantity.LETD), Quantity.DOSE),
+        ((Quantity.LETD, Quantity.DOSE), Quantity.DOSE),
+        ((Quantity.DOSE, Quantity.ALPHA, Quantity.SQRT_BETA), Quantity.DOSE),
+        ((Quantity.SQRT_BETA, Quantity.DOSE, Quantity.ALPHA), Quantity.DOSE),
+        ((Quantity.LETD, Quantity.SQRT_BETA), Quantity.SQRT_BETA),
+        ((Quantity.SQRT_BETA, Quantity.LETD), Quantity.SQRT_BETA),
+    ],
+)
+@pytest.mark.parametrize("chunk", [4_000_000, 50])
+def test_all_quantities_are_cut_where_one_is_small(with_more, monkeypatch, quantities, decides, chunk):
+    monkeypatch.setattr("isodose.optimise.grouped_matrix._CHUNK", chunk)
+    influence, full = with_more
+    voxels, columns = np.arange(VOXELS), np.arange(SPOTS)
+    spots, rows = columns[::-1] // 2, voxels // 2
+
+    def dense_of(quantity):
+        sums = np.stack([full[quantity][:, spots == k].sum(axis=1) for k in range(6)])
+        return (sums[:, 0::2] + sums[:, 1::2]) / 2.0
+
+    def cut_of(wanted):
+        return grouped(run_matrix(influence, voxels, wanted), columns, spots, rows, 0.5, threads=1)
+
+    cut, alone = cut_of(quantities), cut_of((decides,))
+    for name in ("column_run", "run_row", "run_entry"):
+        assert np.array_equal(getattr(cut, name), getattr(alone, name))
+    assert np.array_equal(cut.values[decides], alone.values[decides])
+    by_group = dense_of(decides)
+    kept = by_group >= 0.5 * by_group.max(axis=1, keepdims=True)
+    for quantity in quantities:
+        assert cut.values[quantity].size == kept.sum()
+        whole = dense_of(quantity)
+        factor = whole.sum(axis=1) / np.where(kept, whole, 0.0).sum(axis=1)
+        for k in range(6):
+            found = cut.product(np.ones(1, dtype=np.float32), quantity, np.array([k]), threads=1)
+            assert found == pytest.approx(np.where(kept[k], factor[k] * whole[k], 0.0), rel=1e-5)
+            assert found.sum() == pytest.approx(whole[k].sum(), rel=1e-5)
+
+
+def test_dose_with_another_quantity_is_that_of_dose_alone(with_more):
+    influence, full = with_more
+    spots, voxels = np.arange(SPOTS), np.arange(VOXELS)
+    dose = Goal(SquaredDeviation(2.0), voxels)
+    alone, both = (
+        Problem(influence, goals, threads=1).grouped(spots, least=0.5)
+        for goals in ([dose], [dose, Goal(SquaredDeviation(2.0), voxels, quantity=LetTimesDose())])
+    )
+    weights = np.linspace(0.5, 1.5, SPOTS)
+    sums = both.sums(weights)[0]
+    assert sums[0] == pytest.approx(alone.sums(weights)[0, 0], rel=1e-6)
+    assert sums[0].sum() == pytest.approx((full[Quantity.DOSE] @ weights).sum(), rel=1e-5)
+    assert sums[1].sum() == pytest.approx((full[Quantity.LETD] @ weights).sum(), rel=1e-5)
 
 
 def test_groups_hold_voxels_of_the_same_goals_and_block(problem):

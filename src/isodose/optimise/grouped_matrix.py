@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from isodose.dose.quantity import Quantity
 from isodose.errors import InputError
 from isodose.optimise.goal import Goal
 from isodose.optimise.objective import Worse
@@ -78,6 +79,9 @@ def grouped(
 ) -> RunMatrix:
     """Matrix of groups of columns and rows.
 
+    One quantity decides which entries are small, for all of them: the dose, or where there is none the first
+    in the order of `Quantity`. So all keep one pattern, which does not depend on their order.
+
     Parameters
     ----------
     matrix
@@ -89,7 +93,8 @@ def grouped(
     rows
         Group of each row, ``(rows,)``, from 0 on without a gap.
     least
-        Entries below this part of the largest of their column are given to the others of the column.
+        Where the deciding quantity is below this part of the largest of its column, entries of all quantities
+        are given to the others of the column: of each quantity, a column keeps its sum.
     threads
         Number of threads.
 
@@ -103,12 +108,14 @@ def grouped(
             raise InputError(f"groups of {name}", f"shape {given.shape}", f"({count},)")
     groups = _groups(matrix, columns, spots, rows)
     cuts = _chunks(groups.before)
-    values = {}
-    for quantity, source in matrix.values.items():
-        with ThreadPoolExecutor(threads) as pool:
-            gather = partial(_gathered, matrix, source, groups, least)
-            parts = list(pool.map(gather, cuts[:-1], cuts[1:]))
-        values[quantity] = np.concatenate([part.values for part in parts])
+    decides, *others = sorted(matrix.values, key=list(Quantity).index)
+    with ThreadPoolExecutor(threads) as pool:
+        gather = partial(_gathered, matrix, matrix.values[decides], groups, least)
+        parts = list(pool.map(gather, cuts[:-1], cuts[1:]))
+        values = {decides: np.concatenate([part.values for part in parts])}
+        for quantity in others:
+            follow = partial(_followed, matrix, matrix.values[quantity], groups)
+            values[quantity] = np.concatenate(list(pool.map(follow, parts, cuts[:-1], cuts[1:])))
     return RunMatrix(groups.inverse.size, *_joined(parts), values)
 
 
@@ -178,6 +185,33 @@ def _gathered(
     )
 
 
+def _followed(
+    matrix: RunMatrix,
+    source: NDArray[np.float32],
+    groups: _Groups,
+    pattern: _Columns,
+    begin: int,
+    end: int,
+) -> NDArray[np.float32]:
+    """Values of another quantity in the pattern of the groups from `begin` to before `end`."""
+    kept = np.empty(pattern.values.size, np.float32)
+    _follow(
+        matrix.column_run,
+        matrix.run_row,
+        matrix.run_entry,
+        source,
+        groups.members,
+        groups.edges[begin : end + 1],
+        groups.group,
+        groups.inverse,
+        pattern.ends,
+        pattern.run_row,
+        pattern.run_end,
+        kept,
+    )
+    return kept
+
+
 def _joined(parts: Sequence[_Columns]) -> tuple[Numbers, NDArray[np.int32], Numbers]:
     """Pattern of all columns: first run of each, first row of each run and first entry of each."""
     column_run, run_entry = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
@@ -230,6 +264,38 @@ def _gather(  # type: ignore[no-untyped-def]
                     before = g
         ends[k] = run + 1
     return run + 1, at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _follow(  # type: ignore[no-untyped-def]
+    column_run, run_row, run_entry, source, members, edges, group, inverse, ends, row, last, kept
+):
+    """Values in the runs of each group of columns, whose sum is that of all its entries."""
+    total = np.zeros(inverse.size, np.float32)
+    run, at = 0, 0
+    for k in range(edges.size - 1):
+        low, high = inverse.size, -1
+        for m in range(edges[k], edges[k + 1]):
+            column = members[m]
+            for r in range(column_run[column], column_run[column + 1]):
+                shift = run_entry[r] - run_row[r]
+                for i in range(run_row[r], run_row[r] + run_entry[r + 1] - run_entry[r]):
+                    g = group[i]
+                    total[g] += source[i + shift]
+                    low, high = min(low, g), max(high, g)
+        whole, left, first = np.float32(0.0), np.float32(0.0), at
+        for g in range(low, high + 1):
+            whole += total[g] * inverse[g]
+        for r in range(run, ends[k]):
+            shift = row[r] - at
+            for i in range(at, last[r]):
+                kept[i] = total[i + shift] * inverse[i + shift]
+                left += kept[i]
+            at = last[r]
+        run = ends[k]
+        total[low : high + 1] = 0.0
+        if left > 0.0:
+            kept[first:at] *= whole / left
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -200,7 +200,8 @@ class Problem:
             Group of each of `voxels`, ``(rows,)``, as of `isodose.optimise.grouped_matrix.voxel_groups`; by
             default each stays by itself.
         least
-            Dose below this part of a group's largest is given to the voxels where it gives more.
+            Dose below this part of a group's largest is given to the voxels where it gives more, and what the
+            group gives of other quantities goes with it, see `isodose.optimise.grouped_matrix.grouped`.
 
         Raises
         ------
