@@ -17,6 +17,7 @@ from isodose.pencilbeam.fan import Fan, beam_frame, fan_over, reach_along
 from isodose.pencilbeam.layer_tables import STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
 from isodose.pencilbeam.ray_depths import slabs_of
+from isodose.pencilbeam.ray_lattice import RayLattice, ray_lattice
 from isodose.pencilbeam.resolution import Resolution
 from isodose.pencilbeam.shifter_moments import halo_behind, moments_before, variance_along
 from isodose.pencilbeam.spot_optics import SpotOptics, spot_optics
@@ -25,7 +26,6 @@ from isodose.pencilbeam.superposition import Superposition
 from isodose.pencilbeam.superposition_arrays import superposition_of
 from isodose.plan.plan import Beam
 
-_IN_STEP = 0.05
 _CORE_SIGMAS = 3.5
 _FAINT = 5e-4
 """Part of the dose that may lie outside the fan."""
@@ -177,8 +177,9 @@ def view_beam(
     passed = np.array([column.component.water_mm for column in columns])
     tables = layer_tables(kernels, power, channels, passed)
     frame = beam_frame(beam, anatomy.position)
+    lattice = ray_lattice(frame, anatomy.grid, resolution.ray_mm)
     reach = reach_along(frame, anatomy.grid)
-    whole = None if resolution.split else _WHOLE_SPOT_RAYS * resolution.ray_mm
+    whole = None if resolution.split else _WHOLE_SPOT_RAYS * lattice.spacing_mm
     distance = machine.source_distance_mm
     before = moments_before(beam.range_shifter, machine.ion, tables, reach[0])
     before[:, 0] += machine.air_depth_mm(-reach[0])
@@ -190,8 +191,7 @@ def view_beam(
     )
     margin = _margin(kernels, before)
     widest = tuple(one.over((reach[1], reach[1])) for one in optics)
-    spacing = _out_of_step(resolution.ray_mm, anatomy.grid)
-    fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, replace(resolution, ray_mm=spacing))
+    fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, lattice, resolution.plane_mm)
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
     fan, depth, excess = _followed(fan, rays, anatomy, machine, tables, power, before, threads)
@@ -225,13 +225,6 @@ def _followed(
     return _cut(fan, first, last), *used
 
 
-def _out_of_step(ray_mm: float, grid: Grid) -> float:
-    """Distance of rays that do not all pass through the same part of a voxel of the CT."""
-    voxels = ray_mm / np.array(grid.spacing_mm)
-    in_step = (voxels > 0.5) & (np.abs(voxels - np.rint(voxels)) < _IN_STEP)
-    return ray_mm * (1.0 - 2.0 * _IN_STEP) if in_step.any() else ray_mm
-
-
 def _margin(kernels: list[PencilKernel], before: NDArray[np.float64]) -> float:
     """How far beside the fluence dose is followed, mm."""
     margin = 0.0
@@ -250,7 +243,8 @@ def _rays(
     optics: tuple[SpotOptics, ...],
     margin_mm: float,
     reach_mm: tuple[float, float],
-    resolution: Resolution,
+    lattice: RayLattice,
+    plane_mm: float,
 ) -> tuple[Fan, NDArray[np.int64]]:
     """Fan around all spots, and the rays that any of them reaches."""
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
@@ -259,15 +253,16 @@ def _rays(
         places = np.stack([spots.x_mm, spots.y_mm])
         low = np.minimum(low, places.min(axis=1) - wide)
         high = np.maximum(high, places.max(axis=1) + wide)
-    edge = margin_mm + 2.0 * resolution.ray_mm
+    edge = margin_mm + 2.0 * lattice.spacing_mm
     fan = fan_over(
         frame,
         machine.source_distance_mm,
         (low[0] - edge, low[1] - edge),
         (high[0] + edge, high[1] + edge),
-        resolution.ray_mm,
+        lattice.spacing_mm,
         reach_mm,
-        resolution.plane_mm,
+        plane_mm,
+        lattice.edge_mm,
     )
     image = np.zeros(fan.shape, dtype=np.float32)
     for column, index in enumerate(order):

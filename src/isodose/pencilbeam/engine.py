@@ -37,9 +37,9 @@ from isodose.plan.plan_check import check_plan
 if TYPE_CHECKING:
     from isodose.pencilbeam.cuda import DeviceSums
 
-_FINEST_RAY_MM, _COARSEST_RAY_MM = 0.8, 1.6
-_RAY_SIGMAS = 0.7
-"""Distance of rays in standard deviations of the narrowest spot."""
+_FINEST_RAY_MM, _COARSEST_RAY_MM = 0.5, 1.6
+_RAY_SIGMAS, _RAY_VOXELS = 0.7, 0.8
+"""Distance of rays in standard deviations of the narrowest spot, and at most in voxels of the dose."""
 _FINEST_PLANE_MM, _COARSEST_PLANE_MM = 0.5, 1.5
 
 Channels = dict[Quantity, DepthWeighting | None]
@@ -67,8 +67,9 @@ class PencilBeam:
     split
         False sends all of a spot along its central ray, as quality assurance in water does.
     ray_spacing_mm
-        Distance of rays on the isocentre plane; by default 0.7 standard deviations of the narrowest spot,
-        between 0.8 and 1.6 mm, and no more than the voxel size.
+        Distance of rays on the isocentre plane, at most; by default 0.7 standard deviations of the narrowest
+        spot, or 0.8 voxels of the dose if that is less, between 0.5 and 1.6 mm. A beam along an axis of the
+        CT has them as close as it takes for whole numbers to fit into its voxels.
     weightings
         Further dose-averaged quantities along the beams, as alpha of an RBE model.
     device
@@ -226,7 +227,7 @@ class PencilBeam:
         """How finely a beam is followed."""
         narrowest = min(min(layer.spot_sigma_mm(machine)) for layer in beam.layers)
         spacing = min(grid.spacing_mm)
-        widest = float(np.clip(spacing, _FINEST_RAY_MM, _COARSEST_RAY_MM))
+        widest = float(np.clip(_RAY_VOXELS * spacing, _FINEST_RAY_MM, _COARSEST_RAY_MM))
         rays = self.ray_spacing_mm or float(np.clip(_RAY_SIGMAS * narrowest, _FINEST_RAY_MM, widest))
         planes = float(np.clip(0.5 * spacing, _FINEST_PLANE_MM, _COARSEST_PLANE_MM))
         return Resolution(rays, planes, spacing, split=self.split, gaussians=self.gaussians)

@@ -80,6 +80,7 @@ def fan_over(
     spacing_mm: float,
     reach_mm: tuple[float, float],
     plane_spacing_mm: float,
+    edge_mm: tuple[float, float] | None = None,
 ) -> Fan:
     """Fan that covers a field on the isocentre plane and a stretch along the beam.
 
@@ -95,10 +96,15 @@ def fan_over(
         First and last position along the beam, from the isocentre.
     plane_spacing_mm
         Distance of planes.
+    edge_mm
+        A place at which a ray's cell is to begin, (u, v); by default the field is in the middle.
     """
     counts = [int(np.ceil((b - a) / spacing_mm)) + 1 for a, b in zip(low_mm, high_mm, strict=True)]
     counts = [8 * -(-n // 8) for n in counts]  # whole cells on the coarser lattices too
     first = [0.5 * (a + b - (n - 1) * spacing_mm) for a, b, n in zip(low_mm, high_mm, counts, strict=True)]
+    if edge_mm is not None:
+        beyond = [(a - edge) / spacing_mm - 0.5 for a, edge in zip(first, edge_mm, strict=True)]
+        first = [a - (b - round(b)) * spacing_mm for a, b in zip(first, beyond, strict=True)]
     planes = max(1, int(np.ceil((reach_mm[1] - reach_mm[0]) / plane_spacing_mm)))
     return Fan(
         frame,
