@@ -1,5 +1,7 @@
 """The path of rays against the package's other ray tracer, and against lengths done by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from isodose.patient.grid import Grid
 from isodose.patient.volume import Volume
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over
 from isodose.pencilbeam.media import Media
-from isodose.pencilbeam.ray_depths import slabs_of
+from isodose.pencilbeam.ray_depths import mean_slabs_of, slabs_of
 from isodose.plan.beam_frame import spot_rays
 from isodose.plan.plan import Beam
 from isodose.plan.ray_casting import trace
@@ -104,6 +106,21 @@ def test_threads_do_not_change_anything() -> None:
     np.testing.assert_array_equal(one[0], two[0])
     np.testing.assert_array_equal(one[1], two[1])
     assert one[0].max() > 0.5
+
+
+def test_the_mean_over_a_cell_is_that_of_a_lattice_twice_as_fine() -> None:
+    rng = np.random.default_rng(6)
+    grid = Grid((-9.5, -7.0, -11.0), (2.0, 1.5, 2.5), (9, 10, 9))
+    rows = rng.integers(0, 4, grid.shape).astype(np.int16)
+    fan = fan_at(Beam("b", 33.0, 12.0, (0.0, 0.0, 0.0), ()), grid, 0.7)
+    nv, nu = fan.shape
+    first = (fan.first_mm[0] - 0.25 * fan.spacing_mm, fan.first_mm[1] - 0.25 * fan.spacing_mm)
+    finer = replace(fan, first_mm=first, spacing_mm=0.5 * fan.spacing_mm, shape=(2 * nv, 2 * nu))
+    coarse = mean_slabs_of(fan, np.arange(nv * nu), rows, grid, MEDIA, 1)
+    fine = slabs_of(finer, np.arange(4 * nv * nu), rows, grid, MEDIA, 1)
+    for found, of_finer in zip(coarse, fine, strict=True):
+        expected = of_finer.reshape(nv, 2, nu, 2, fan.planes).mean(axis=(1, 3))
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-5)
 
 
 def test_rays_that_miss_the_ct_pass_nothing() -> None:

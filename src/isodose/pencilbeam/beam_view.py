@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from isodose.pencilbeam.beam_columns import columns_of
 from isodose.pencilbeam.fan import Fan, beam_frame, fan_over, reach_along
 from isodose.pencilbeam.layer_tables import STEP_MM, LayerTables, layer_tables
 from isodose.pencilbeam.media import Media
-from isodose.pencilbeam.ray_depths import slabs_of
+from isodose.pencilbeam.ray_depths import mean_slabs_of, slabs_of
 from isodose.pencilbeam.ray_lattice import RayLattice, ray_lattice
 from isodose.pencilbeam.resolution import Resolution
 from isodose.pencilbeam.shifter_moments import halo_behind, moments_before, variance_along
@@ -177,7 +177,7 @@ def view_beam(
     passed = np.array([column.component.water_mm for column in columns])
     tables = layer_tables(kernels, power, channels, passed)
     frame = beam_frame(beam, anatomy.position)
-    lattice = ray_lattice(frame, anatomy.grid, resolution.ray_mm)
+    lattice = ray_lattice(frame, anatomy.grid, resolution.ray_mm, resolution.split)
     reach = reach_along(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * lattice.spacing_mm
     distance = machine.source_distance_mm
@@ -194,7 +194,9 @@ def view_beam(
     fan, rays = _rays(beam, frame, machine, order, widest, margin, reach, lattice, resolution.plane_mm)
     if everywhere:
         rays = np.arange(fan.shape[0] * fan.shape[1])
-    fan, depth, excess = _followed(fan, rays, anatomy, machine, tables, power, before, threads)
+    fan, depth, excess = _followed(
+        fan, rays, anatomy, machine, tables, power, before, resolution.split, threads
+    )
     stations = stations_of(fan, optics, depth, excess, tables)
     arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
     part = tuple(column.component.part for column in columns)
@@ -209,10 +211,12 @@ def _followed(
     tables: LayerTables,
     power: NDArray[np.float64],
     before: NDArray[np.float64],
+    split: bool,
     threads: int,
 ) -> tuple[Fan, NDArray[np.float32], NDArray[np.float32]]:
     """Fan without the planes that tell nothing, and depths and excess variances of its rays."""
-    stopping, scattering = slabs_of(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
+    slabs = mean_slabs_of if split else slabs_of
+    stopping, scattering = slabs(fan, rays, anatomy.rows, anatomy.grid, anatomy.media, threads)
     if machine.fit_air_offset_mm is not None:
         stopping[np.maximum.accumulate(stopping, axis=1) == 0.0] = AIR_RSP  # before the CT begins
     (u, v), distance = fan.rays_mm(rays), machine.source_distance_mm

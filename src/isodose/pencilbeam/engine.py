@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from isodose.pencilbeam.cuda import DeviceSums
 
 _FINEST_RAY_MM, _COARSEST_RAY_MM = 0.5, 1.6
-_RAY_SIGMAS, _RAY_VOXELS = 0.7, 0.8
-"""Distance of rays in standard deviations of the narrowest spot, and at most in voxels of the dose."""
+_RAY_SIGMAS = 0.7
+"""Distance of rays in standard deviations of the narrowest spot."""
+_RAY_VOXELS = 0.5, 0.8
+"""Distance of rays at most, in voxels of the dose: for ions that hardly scatter, and for those that do."""
 _FINEST_PLANE_MM, _COARSEST_PLANE_MM = 0.5, 1.5
 
 Channels = dict[Quantity, DepthWeighting | None]
@@ -68,8 +70,8 @@ class PencilBeam:
         False sends all of a spot along its central ray, as quality assurance in water does.
     ray_spacing_mm
         Distance of rays on the isocentre plane, at most; by default 0.7 standard deviations of the narrowest
-        spot, or 0.8 voxels of the dose if that is less, between 0.5 and 1.6 mm. A beam along an axis of the
-        CT has them as close as it takes for whole numbers to fit into its voxels.
+        spot, but no more than what scattering in water smooths and than half to 0.8 voxels of the dose;
+        between 0.5 and 1.6 mm. In a beam along an axis of the CT whole numbers of them fit into its voxels.
     weightings
         Further dose-averaged quantities along the beams, as alpha of an RBE model.
     device
@@ -227,7 +229,9 @@ class PencilBeam:
         """How finely a beam is followed."""
         narrowest = min(min(layer.spot_sigma_mm(machine)) for layer in beam.layers)
         spacing = min(grid.spacing_mm)
-        widest = float(np.clip(_RAY_VOXELS * spacing, _FINEST_RAY_MM, _COARSEST_RAY_MM))
+        near, far = (part * spacing for part in _RAY_VOXELS)
+        scattered = _scattered_mm(beam, machine) if self.split else far
+        widest = float(np.clip(np.clip(scattered, near, far), _FINEST_RAY_MM, _COARSEST_RAY_MM))
         rays = self.ray_spacing_mm or float(np.clip(_RAY_SIGMAS * narrowest, _FINEST_RAY_MM, widest))
         planes = float(np.clip(0.5 * spacing, _FINEST_PLANE_MM, _COARSEST_PLANE_MM))
         return Resolution(rays, planes, spacing, split=self.split, gaussians=self.gaussians)
@@ -277,6 +281,16 @@ class PencilBeam:
                 expected = ", ".join(["dose", "dose_to_water", "letd", *(q.key for q in self.weightings)])
                 raise InputError("quantities", quantity.key, f"what the pencil-beam engine has: {expected}")
         return channels
+
+
+def _scattered_mm(beam: Beam, machine: Machine) -> float:
+    """Width of the core at the end of a middle layer's range, over which rays are smoothed anyway."""
+    if machine.base_data is None:
+        return 0.0
+    kernel = machine.base_data.kernel(
+        sorted(layer.energy_mev_u for layer in beam.layers)[len(beam.layers) // 2]
+    )
+    return float(np.interp(kernel.range_mm, kernel.depth_mm, kernel.sigma_mm[:, 0]))
 
 
 def _values(

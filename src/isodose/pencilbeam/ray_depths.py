@@ -7,6 +7,7 @@ voxel is exact whatever the distance of planes.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
@@ -66,6 +67,21 @@ def slabs_of(
         )
 
     over_chunks(work, rays.size, threads)
+    return stopping, scattering
+
+
+def mean_slabs_of(
+    fan: Fan, rays: NDArray[np.int64], rows: NDArray[np.int16], grid: Grid, media: Media, threads: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`slabs_of`, as the mean over the cell that a ray stands for: of four rays in its quarters."""
+    stopping = np.zeros((rays.size, fan.planes), dtype=np.float32)
+    scattering = np.zeros_like(stopping)
+    quarter = 0.25 * fan.spacing_mm
+    for beside in ((-quarter, -quarter), (quarter, -quarter), (-quarter, quarter), (quarter, quarter)):
+        first = (fan.first_mm[0] + beside[0], fan.first_mm[1] + beside[1])
+        there = slabs_of(replace(fan, first_mm=first), rays, rows, grid, media, threads)
+        stopping += np.float32(0.25) * there[0]
+        scattering += np.float32(0.25) * there[1]
     return stopping, scattering
 
 
