@@ -101,8 +101,8 @@ def columns_along(gantry: float, hu: np.ndarray) -> tuple[Patient, Plan]:
 def test_depth_dose_behind_columns_is_the_mean_over_them(gantry) -> None:
     """What columns of two kinds give is what either kind gives alone, by the particles in it.
 
-    The spot is a Gaussian of 2.8 mm, which scatters by no more than 0.4 mm: what its particles exchange between
-    columns is a part in a thousand. Rays out of step with the columns miss by 4 %.
+    The spot is a Gaussian of 2.8 mm, which scatters by no more than 0.4 mm: what its particles exchange
+    between columns is a part in a thousand. Rays out of step with the columns miss by 4 %.
     """
     dense = np.random.default_rng(4).random((20, 20)) < 0.5
     across = (0, 2) if gantry == 0.0 else (0, 1)
