@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isodose.errors import InputError
-from isodose.machine.base_data import DepthWeighting, PencilKernel
+from isodose.machine.base_data import BaseData, DepthWeighting, PencilKernel
 from isodose.machine.machine import AIR_RSP, Machine
 from isodose.patient.grid import Grid
 from isodose.pencilbeam import fluence_map, spreading
@@ -166,11 +166,7 @@ def view_beam(
     InputError
         If the machine has no base data, or they do not cover a layer's energy.
     """
-    if machine.base_data is None:
-        expected = "base data, as `isodose machine build` or `import` makes them"
-        raise InputError(f"machine {machine.name!r}: base_data", "none", expected)
-    data = machine.base_data.with_gaussians(resolution.gaussians)
-    columns = columns_of(beam, machine, data)
+    columns = columns_of(beam, machine, _base_data(machine, resolution))
     kernels = [column.kernel for column in columns]
     order = tuple(column.layer for column in columns)
     power = spreading.scattering_power(machine.ion, max(k.range_mm for k in kernels))
@@ -181,10 +177,7 @@ def view_beam(
     reach = reach_along(frame, anatomy.grid)
     whole = None if resolution.split else _WHOLE_SPOT_RAYS * lattice.spacing_mm
     distance = machine.source_distance_mm
-    before = moments_before(beam.range_shifter, machine.ion, tables, reach[0])
-    before[:, 0] += machine.air_depth_mm(-reach[0])
-    if beam.range_shifter is not None:
-        tables = halo_behind(tables, float(before[0, 0]))
+    before, tables = _before_patient(beam, machine, tables, reach[0])
     optics = tuple(
         spot_optics(c.component.phase_space, distance, variance_along(gain * before[n], reach[0]), whole)
         for c, n, gain in zip(columns, tables.node, tables.gain, strict=True)
@@ -201,6 +194,24 @@ def view_beam(
     arrays = superposition_of(fan, rays, depth, excess, stations, tables, kernels, resolution)
     part = tuple(column.component.part for column in columns)
     return BeamView(beam, fan, order, part, stations, rays, arrays)
+
+
+def _base_data(machine: Machine, resolution: Resolution) -> BaseData:
+    if machine.base_data is None:
+        expected = "base data, as `isodose machine build` or `import` makes them"
+        raise InputError(f"machine {machine.name!r}: base_data", "none", expected)
+    return machine.base_data.with_gaussians(resolution.gaussians)
+
+
+def _before_patient(
+    beam: Beam, machine: Machine, tables: LayerTables, begin_mm: float
+) -> tuple[NDArray[np.float64], LayerTables]:
+    """What the beam has passed where the CT begins, as `moments_before`, and tables with its halo."""
+    before = moments_before(beam.range_shifter, machine.ion, tables, begin_mm)
+    before[:, 0] += machine.air_depth_mm(-begin_mm)
+    if beam.range_shifter is None:
+        return before, tables
+    return before, halo_behind(tables, float(before[0, 0]))
 
 
 def _followed(

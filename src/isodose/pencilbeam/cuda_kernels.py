@@ -12,10 +12,16 @@ import numpy as np
 from numba import cuda
 
 from isodose.pencilbeam.fan_sampling import coordinates, covered, cubic_weights, interpolated, plane_before
-from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
-from isodose.pencilbeam.superposition import between, buffer_place, lookup_place, share_above, widened
-
-_PER_STEP = np.float32(1.0 / STEP_MM)
+from isodose.pencilbeam.layer_tables import AMPLITUDE, GAIN, VARIANCE
+from isodose.pencilbeam.superposition import (
+    between,
+    buffer_place,
+    layers_at,
+    lookup_place,
+    share_above,
+    weighting,
+    widened,
+)
 
 
 @cuda.jit
@@ -51,14 +57,9 @@ def deposit(  # type: ignore[no-untyped-def]
     ray, plane = cuda.grid(2)
     if ray >= cell.shape[0] or plane >= count:
         return
-    at = depth[begin + plane, ray] * _PER_STEP
-    row = int(at)
-    if row + 1 >= columns.shape[0]:
-        return
-    part = np.float32(at - row)
+    row, part, first, last = layers_at(depth[begin + plane, ray], first_layer, active[ray])
     widest = variance[variance.shape[0] - 1]
-    first = first_layer[row] if first_layer[row] > active[ray, 0] else active[ray, 0]
-    for layer in range(first, active[ray, 1]):
+    for layer in range(first, last):
         wider, beyond = excess[begin + plane, ray, node[layer]], air[begin + plane, layer]
         for g in range(columns.shape[2]):
             dose = fluence[ray, layer] * between(
@@ -75,8 +76,7 @@ def deposit(  # type: ignore[no-untyped-def]
                 where = buffer_place(offsets[rung], level[rung], cell[ray, 0], cell[ray, 1], stride)
                 cuda.atomic.add(planes, (plane, 0, where), amount)
                 for c in range(1, planes.shape[1]):
-                    column = FIRST_CHANNEL + c - 1
-                    factor = between(columns[row, column, g, layer], columns[row + 1, column, g, layer], part)
+                    factor = weighting(columns, row, part, c, g, layer)
                     cuda.atomic.add(planes, (plane, c, where), factor * amount)
 
 

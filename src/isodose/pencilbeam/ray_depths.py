@@ -89,68 +89,96 @@ def mean_slabs_of(
 def _slabs(  # type: ignore[no-untyped-def]
     frame, distance, u, v, first, step, rows, lower, spacing, stopping_of, scattering_of, stopping, scattering
 ):
-    planes = stopping.shape[1]
     size = (rows.shape[2], rows.shape[1], rows.shape[0])
     start, slope = np.empty(3), np.empty(3)
     cell, sign = np.empty(3, dtype=np.int64), np.empty(3, dtype=np.int64)
     to_face, per_cell = np.empty(3), np.empty(3)
-    last_edge = first + planes * step
+    behind = first + stopping.shape[1] * step
     for ray in range(u.size):
-        low, high = first, last_edge
-        for i in range(3):
-            # Coordinates in voxels from the lower corner, linear in the position along the beam.
-            a = frame[3, i] + u[ray] * frame[0, i] + v[ray] * frame[1, i]
-            b = frame[2, i] + u[ray] / distance[0] * frame[0, i] + v[ray] / distance[1] * frame[1, i]
-            start[i], slope[i] = (a - lower[i]) / spacing[i], b / spacing[i]
-            if abs(slope[i]) < 1e-12:
-                if start[i] < 0.0 or start[i] >= size[i]:
-                    high = low - 1.0
-                continue
-            one, two = -start[i] / slope[i], (size[i] - start[i]) / slope[i]
-            low, high = max(low, min(one, two)), min(high, max(one, two))
+        _put_in_voxels(frame, distance, u[ray], v[ray], lower, spacing, start, slope)
+        low, high = _stretch_inside(start, slope, size, first, behind)
         if not low < high:
             continue
-        for i in range(3):
-            at = start[i] + low * slope[i]
-            if slope[i] > 1e-12:
-                sign[i] = 1
-                cell[i] = min(max(math.floor(at + 1e-9), 0), size[i] - 1)
-                to_face[i], per_cell[i] = (cell[i] + 1 - start[i]) / slope[i], 1.0 / slope[i]
-            elif slope[i] < -1e-12:
-                sign[i] = -1
-                cell[i] = min(max(math.ceil(at - 1e-9) - 1, 0), size[i] - 1)
-                to_face[i], per_cell[i] = (cell[i] - start[i]) / slope[i], -1.0 / slope[i]
-            else:
-                sign[i] = 0
-                cell[i] = min(max(math.floor(at), 0), size[i] - 1)
-                to_face[i], per_cell[i] = math.inf, math.inf
-        plane = min(int((low - first) / step), planes - 1)
-        here = low
-        while here < high - 1e-9:
-            axis = 0
-            if to_face[1] < to_face[axis]:
-                axis = 1
-            if to_face[2] < to_face[axis]:
-                axis = 2
-            row = rows[cell[2], cell[1], cell[0]]
-            end = min(to_face[axis], high)
-            while end > here:
-                edge = first + (plane + 1) * step
-                until = min(end, edge)
-                part = max(until - here, 0.0) / step
-                stopping[ray, plane] += part * stopping_of[row]
-                scattering[ray, plane] += part * scattering_of[row]
-                here = until
-                if until >= edge:
-                    plane += 1
-                    if plane >= planes:
-                        break
-                if until >= end:
-                    break
-            if plane >= planes:
+        _enter(start, slope, size, low, cell, sign, to_face, per_cell)
+        _follow(
+            low, high, first, step, rows, cell, sign, to_face, per_cell, stopping_of, scattering_of,
+            stopping[ray], scattering[ray],
+        )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _put_in_voxels(frame, distance, u, v, lower, spacing, start, slope):  # type: ignore[no-untyped-def]
+    """Write a ray in voxels from the lower corner, linear in the position along the beam."""
+    for i in range(3):
+        a = frame[3, i] + u * frame[0, i] + v * frame[1, i]
+        b = frame[2, i] + u / distance[0] * frame[0, i] + v / distance[1] * frame[1, i]
+        start[i], slope[i] = (a - lower[i]) / spacing[i], b / spacing[i]
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _stretch_inside(start, slope, size, low, high):  # type: ignore[no-untyped-def]
+    """Cut a stretch of a ray down to what lies in the CT; none is left if it ends before it begins."""
+    for i in range(3):
+        if abs(slope[i]) < 1e-12:
+            if start[i] < 0.0 or start[i] >= size[i]:
+                high = low - 1.0
+            continue
+        one, two = -start[i] / slope[i], (size[i] - start[i]) / slope[i]
+        low, high = max(low, min(one, two)), min(high, max(one, two))
+    return low, high
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _enter(start, slope, size, low, cell, sign, to_face, per_cell):  # type: ignore[no-untyped-def]
+    """Write the voxel where a ray is at `low`, where it meets the next faces, and how far they are apart."""
+    for i in range(3):
+        at = start[i] + low * slope[i]
+        if slope[i] > 1e-12:
+            sign[i] = 1
+            cell[i] = min(max(math.floor(at + 1e-9), 0), size[i] - 1)
+            to_face[i], per_cell[i] = (cell[i] + 1 - start[i]) / slope[i], 1.0 / slope[i]
+        elif slope[i] < -1e-12:
+            sign[i] = -1
+            cell[i] = min(max(math.ceil(at - 1e-9) - 1, 0), size[i] - 1)
+            to_face[i], per_cell[i] = (cell[i] - start[i]) / slope[i], -1.0 / slope[i]
+        else:
+            sign[i] = 0
+            cell[i] = min(max(math.floor(at), 0), size[i] - 1)
+            to_face[i], per_cell[i] = math.inf, math.inf
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _follow(  # type: ignore[no-untyped-def]
+    low, high, first, step, rows, cell, sign, to_face, per_cell, stopping_of, scattering_of, stopping,
+    scattering,
+):  # fmt: skip
+    """Add what a ray passes, from voxel to voxel, to its slabs."""
+    planes = stopping.size
+    plane = min(int((low - first) / step), planes - 1)
+    here = low
+    while here < high - 1e-9:
+        axis = 0
+        if to_face[1] < to_face[axis]:
+            axis = 1
+        if to_face[2] < to_face[axis]:
+            axis = 2
+        row = rows[cell[2], cell[1], cell[0]]
+        end = min(to_face[axis], high)
+        while end > here:
+            edge = first + (plane + 1) * step
+            until = min(end, edge)
+            part = max(until - here, 0.0) / step
+            stopping[plane] += part * stopping_of[row]
+            scattering[plane] += part * scattering_of[row]
+            here = until
+            if until >= edge:
+                plane += 1
+                if plane >= planes:
+                    return
+            if until >= end:
                 break
-            here = end
-            cell[axis] += sign[axis]
-            to_face[axis] += per_cell[axis]
-            if cell[axis] < 0 or cell[axis] >= size[axis]:
-                break
+        here = end
+        cell[axis] += sign[axis]
+        to_face[axis] += per_cell[axis]
+        if cell[axis] < 0 or cell[axis] >= rows.shape[2 - axis]:
+            return

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
 from isodose.pencilbeam.widths import spread_down, spread_up
 
+_PER_STEP = np.float32(1.0 / STEP_MM)
+
 
 class Superposition(NamedTuple):
     """What both directions need of a beam.
@@ -110,42 +112,23 @@ def buffer_place(offset, level, row, column, stride):  # type: ignore[no-untyped
     return offset + (row >> level) * (stride >> level) + (column >> level)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
-def contributions(  # type: ignore[no-untyped-def]
-    columns, row, part, first, last, wider, air, widest, scale, amount, width, place
-):
-    """Dose per particle and width of layers and Gaussians of a ray at a depth, and where to look for rungs.
+@njit(cache=True, inline="always")
+def layers_at(depth, first_layer, active):  # type: ignore[no-untyped-def]
+    """Row of a depth in the tables, part of the way to the next, and layers from and up to that reach it."""
+    # Comparisons, as numba 0.68 compiles min and max for the CPU only.
+    at = depth * _PER_STEP
+    row = int(at)
+    if row + 1 >= first_layer.shape[0]:
+        return row, np.float32(0.0), active[1], active[1]
+    first = first_layer[row] if first_layer[row] > active[0] else active[0]
+    return row, np.float32(at - row), first, active[1]
 
-    Parameters
-    ----------
-    columns
-        Of a `Superposition`.
-    row, part
-        Row of the depth, and part of the way to the next.
-    first, last
-        Layers from and up to.
-    wider, air
-        Excess variance and that from air, by layer.
-    widest, scale
-        Of the ladder.
-    amount, width, place
-        Receive results, ``(gaussians, layers)``, from the first layer on.
-    """
-    # Views of one row each, so that the loops are vectorised.
-    for g in range(amount.shape[0]):
-        dose_a, dose_b = columns[row, AMPLITUDE, g, first:last], columns[row + 1, AMPLITUDE, g, first:last]
-        wide_a, wide_b = columns[row, VARIANCE, g, first:last], columns[row + 1, VARIANCE, g, first:last]
-        gain_a, gain_b = columns[row, GAIN, g, first:last], columns[row + 1, GAIN, g, first:last]
-        excess, beyond = wider[first:last], air[first:last]
-        doses, widths, places = amount[g], width[g], place[g]
-        for i in range(last - first):
-            doses[i] = between(dose_a[i], dose_b[i], part)
-        for i in range(last - first):
-            variance = between(wide_a[i], wide_b[i], part)
-            gain = between(gain_a[i], gain_b[i], part)
-            widths[i] = widened(variance, gain, excess[i], beyond[i], widest)
-        for i in range(last - first):
-            places[i] = lookup_place(widths[i], scale)
+
+@njit(cache=True, inline="always")
+def weighting(columns, row, part, c, g, layer):  # type: ignore[no-untyped-def]
+    """What the dose of a Gaussian of a layer is weighted with for a channel (1 and on) at a depth."""
+    column = FIRST_CHANNEL + c - 1
+    return between(columns[row, column, g, layer], columns[row + 1, column, g, layer], part)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -165,69 +148,24 @@ def forward(view, fluence, active, out, begin, end):  # type: ignore[no-untyped-
     begin, end
         Planes to compute.
     """
-    (
-        cell, depth, excess, air, _, first_layer, node, columns, variance, level, lookup, lookup_scale,
-        offsets, kernel_u, kernel_v, taps, scale, shape,
-    ) = view  # fmt: skip
-    rays, layers = fluence.shape
-    gaussians, channels, rungs = columns.shape[2], out.shape[0], variance.size
-    planes = np.zeros((channels, offsets[-1]), dtype=np.float32)
-    work = np.empty((2, shape[0], shape[1]), dtype=np.float32)
-    amount = np.empty((gaussians, layers), dtype=np.float32)
-    width, place = np.empty_like(amount), np.empty(amount.shape, dtype=np.int32)
-    wider = np.empty(layers, dtype=np.float32)
-    of_ray = np.zeros((channels, rungs), dtype=np.float32)
-    per_step, places_per_mm = np.float32(1.0 / STEP_MM), np.float32(lookup_scale)
+    channels, variance = out.shape[0], view.variance
     per_rung = np.float32(1.0) / np.diff(variance)
+    planes, of_ray, work, given = _room(view, channels)
     for plane in range(begin, end):
         top = 0
-        for ray in range(rays):
-            at = depth[plane, ray] * per_step
-            row = int(at)
-            if row + 1 >= columns.shape[0]:
-                continue
-            first, last = max(first_layer[row], active[ray, 0]), active[ray, 1]
+        for ray in range(fluence.shape[0]):
+            row, part, first, last = layers_at(view.depth[plane, ray], view.first_layer, active[ray])
             if first >= last:
                 continue
-            part = np.float32(at - row)
-            for layer in range(first, last):
-                wider[layer] = excess[plane, ray, node[layer]]
-            contributions(
-                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount,
-                width, place,
-            )  # fmt: skip
-            lowest, highest = rungs, 0
-            for g in range(gaussians):
-                for i in range(last - first):
-                    dose = fluence[ray, first + i] * amount[g, i]
-                    if dose == 0.0:
-                        continue
-                    k = lookup[place[g, i]]
-                    above = dose * share_above(width[g, i], variance[k], per_rung[k])
-                    of_ray[0, k] += dose - above
-                    of_ray[0, k + 1] += above
-                    for c in range(1, channels):
-                        column = FIRST_CHANNEL + c - 1
-                        factor = between(
-                            columns[row, column, g, first + i], columns[row + 1, column, g, first + i], part
-                        )
-                        of_ray[c, k] += factor * (dose - above)
-                        of_ray[c, k + 1] += factor * above
-                    lowest, highest = min(lowest, k), max(highest, k + 1)
-            for k in range(lowest, highest + 1):
-                where = buffer_place(offsets[k], level[k], cell[ray, 0], cell[ray, 1], shape[1])
-                for c in range(channels):
-                    planes[c, where] += of_ray[c, k]
-                    of_ray[c, k] = 0.0
+            _contributions(view, plane, ray, row, part, first, last, given)
+            lowest, highest = _share_among_rungs(
+                view, fluence[ray], row, part, first, last, given, variance, per_rung, of_ray
+            )
+            _add_to_planes(view, ray, lowest, highest, of_ray, planes)
             top = max(top, highest)
         for c in range(channels):
-            image = out[c, plane]
-            if top == 0:
-                image[:, :] = 0.0
-                continue
-            spread_down(planes[c], offsets, level, top, kernel_u[plane], kernel_v[plane], taps, image, work)
-            image *= scale[plane]
-        planes[:, : offsets[top + 1]] = 0.0
+            _smooth(view, plane, top, planes[c], work, out[c, plane])
+        planes[:, : view.offsets[top + 1]] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -248,54 +186,135 @@ def adjoint(view, image, active, out, begin, end):  # type: ignore[no-untyped-de
     begin, end
         Planes that count.
     """
-    (
-        cell, depth, excess, air, _, first_layer, node, columns, variance, level, lookup, lookup_scale,
-        offsets, kernel_u, kernel_v, taps, scale, shape,
-    ) = view  # fmt: skip
-    rays, layers = out.shape
-    gaussians, channels, rungs = columns.shape[2], image.shape[0], variance.size
-    planes = np.zeros((channels, offsets[-1]), dtype=np.float32)
-    work = np.empty((2, shape[0], shape[1]), dtype=np.float32)
-    amount = np.empty((gaussians, layers), dtype=np.float32)
-    width, place = np.empty_like(amount), np.empty(amount.shape, dtype=np.int32)
-    wider = np.empty(layers, dtype=np.float32)
-    of_ray = np.zeros((channels, rungs), dtype=np.float32)
-    per_step, places_per_mm = np.float32(1.0 / STEP_MM), np.float32(lookup_scale)
+    channels, variance = image.shape[0], view.variance
     per_rung = np.float32(1.0) / np.diff(variance)
+    planes, of_ray, work, given = _room(view, channels)
     for plane in range(begin, end):
         for c in range(channels):
             spread_up(
-                planes[c], offsets, level, rungs - 1, kernel_u[plane], kernel_v[plane], taps, image[c, plane],
-                work,
+                planes[c], view.offsets, view.level, view.variance.size - 1, view.kernel_u[plane],
+                view.kernel_v[plane], view.taps, image[c, plane], work,
             )  # fmt: skip
-        for ray in range(rays):
-            at = depth[plane, ray] * per_step
-            row = int(at)
-            if row + 1 >= columns.shape[0]:
-                continue
-            first, last = max(first_layer[row], active[ray, 0]), active[ray, 1]
+        for ray in range(out.shape[0]):
+            row, part, first, last = layers_at(view.depth[plane, ray], view.first_layer, active[ray])
             if first >= last:
                 continue
-            part = np.float32(at - row)
-            for layer in range(first, last):
-                wider[layer] = excess[plane, ray, node[layer]]
-            contributions(
-                columns, row, part, first, last, wider, air[plane], variance[-1], places_per_mm, amount,
-                width, place,
-            )  # fmt: skip
-            for k in range(rungs):
-                where = buffer_place(offsets[k], level[k], cell[ray, 0], cell[ray, 1], shape[1])
-                for c in range(channels):
-                    of_ray[c, k] = planes[c, where] * scale[plane]
-            for g in range(gaussians):
-                for i in range(last - first):
-                    k = lookup[place[g, i]]
-                    share = share_above(width[g, i], variance[k], per_rung[k])
-                    seen = between(of_ray[0, k], of_ray[0, k + 1], share)
-                    for c in range(1, channels):
-                        column = FIRST_CHANNEL + c - 1
-                        factor = between(
-                            columns[row, column, g, first + i], columns[row + 1, column, g, first + i], part
-                        )
-                        seen += factor * between(of_ray[c, k], of_ray[c, k + 1], share)
-                    out[ray, first + i] += amount[g, i] * seen
+            _contributions(view, plane, ray, row, part, first, last, given)
+            _see_planes(view, plane, ray, planes, of_ray)
+            _gather_from_rungs(view, of_ray, row, part, first, last, given, variance, per_rung, out[ray])
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _room(view, channels):  # type: ignore[no-untyped-def]
+    """Planes of widths, the same of one ray, room to smooth in, and what the layers of a ray give."""
+    gaussians, layers, rungs = view.columns.shape[2], view.columns.shape[3], view.variance.size
+    planes = np.zeros((channels, view.offsets[-1]), dtype=np.float32)
+    of_ray = np.zeros((channels, rungs), dtype=np.float32)
+    work = np.empty((2, view.shape[0], view.shape[1]), dtype=np.float32)
+    amount = np.empty((gaussians, layers), dtype=np.float32)
+    width, place = np.empty_like(amount), np.empty(amount.shape, dtype=np.int32)
+    return planes, of_ray, work, (amount, width, place, np.empty(layers, dtype=np.float32))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _contributions(view, plane, ray, row, part, first, last, given):  # type: ignore[no-untyped-def]
+    """Dose per particle and width of layers and Gaussians of a ray at a depth, and where to look for rungs.
+
+    They are written to the first three of `given`, ``(gaussians, layers)``, from the first layer on.
+    """
+    amount, width, place, wider = given
+    columns, widest, scale = view.columns, view.variance[-1], np.float32(view.lookup_scale)
+    for layer in range(first, last):
+        wider[layer] = view.excess[plane, ray, view.node[layer]]
+    # Views of one row each, so that the loops are vectorised.
+    excess, beyond = wider[first:last], view.air[plane, first:last]
+    for g in range(amount.shape[0]):
+        dose_a, dose_b = columns[row, AMPLITUDE, g, first:last], columns[row + 1, AMPLITUDE, g, first:last]
+        wide_a, wide_b = columns[row, VARIANCE, g, first:last], columns[row + 1, VARIANCE, g, first:last]
+        gain_a, gain_b = columns[row, GAIN, g, first:last], columns[row + 1, GAIN, g, first:last]
+        doses, widths, places = amount[g], width[g], place[g]
+        for i in range(last - first):
+            doses[i] = between(dose_a[i], dose_b[i], part)
+        for i in range(last - first):
+            variance = between(wide_a[i], wide_b[i], part)
+            gain = between(gain_a[i], gain_b[i], part)
+            widths[i] = widened(variance, gain, excess[i], beyond[i], widest)
+        for i in range(last - first):
+            places[i] = lookup_place(widths[i], scale)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _share_among_rungs(  # type: ignore[no-untyped-def]
+    view, fluence, row, part, first, last, given, variance, per_rung, of_ray
+):
+    """Add the dose of a ray's particles to the rungs beside each width; lowest and highest rung reached."""
+    amount, width, place, _ = given
+    lowest, highest = variance.size, 0
+    for g in range(amount.shape[0]):
+        for i in range(last - first):
+            dose = fluence[first + i] * amount[g, i]
+            if dose == 0.0:
+                continue
+            k = view.lookup[place[g, i]]
+            above = dose * share_above(width[g, i], variance[k], per_rung[k])
+            of_ray[0, k] += dose - above
+            of_ray[0, k + 1] += above
+            for c in range(1, of_ray.shape[0]):
+                factor = weighting(view.columns, row, part, c, g, first + i)
+                of_ray[c, k] += factor * (dose - above)
+                of_ray[c, k + 1] += factor * above
+            lowest, highest = min(lowest, k), max(highest, k + 1)
+    return lowest, highest
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _add_to_planes(view, ray, lowest, highest, of_ray, planes):  # type: ignore[no-untyped-def]
+    """Move what a ray has given to its rungs to the planes of widths."""
+    for k in range(lowest, highest + 1):
+        where = buffer_place(
+            view.offsets[k], view.level[k], view.cell[ray, 0], view.cell[ray, 1], view.shape[1]
+        )
+        for c in range(of_ray.shape[0]):
+            planes[c, where] += of_ray[c, k]
+            of_ray[c, k] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _smooth(view, plane, top, widths, work, image):  # type: ignore[no-untyped-def]
+    """Write the dose of a plane of the fan: all widths, smoothed, per mass."""
+    if top == 0:
+        image[:, :] = 0.0
+        return
+    spread_down(
+        widths, view.offsets, view.level, top, view.kernel_u[plane], view.kernel_v[plane], view.taps, image,
+        work,
+    )  # fmt: skip
+    image *= view.scale[plane]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _see_planes(view, plane, ray, planes, of_ray):  # type: ignore[no-untyped-def]
+    """Adjoint of `_add_to_planes`, with the scale of `_smooth`: what each rung of a ray sees."""
+    for k in range(of_ray.shape[1]):
+        where = buffer_place(
+            view.offsets[k], view.level[k], view.cell[ray, 0], view.cell[ray, 1], view.shape[1]
+        )
+        for c in range(of_ray.shape[0]):
+            of_ray[c, k] = planes[c, where] * view.scale[plane]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True, inline="always")
+def _gather_from_rungs(  # type: ignore[no-untyped-def]
+    view, of_ray, row, part, first, last, given, variance, per_rung, out
+):
+    """Adjoint of `_share_among_rungs`: add what a ray's particles see, by layer."""
+    amount, width, place, _ = given
+    for g in range(amount.shape[0]):
+        for i in range(last - first):
+            k = view.lookup[place[g, i]]
+            share = share_above(width[g, i], variance[k], per_rung[k])
+            seen = between(of_ray[0, k], of_ray[0, k + 1], share)
+            for c in range(1, of_ray.shape[0]):
+                factor = weighting(view.columns, row, part, c, g, first + i)
+                seen += factor * between(of_ray[c, k], of_ray[c, k + 1], share)
+            out[first + i] += amount[g, i] * seen

@@ -45,25 +45,11 @@ def superposition_of(
     resolution
         How finely.
     """
-    planes = fan.plane_mm
-    wide_u, wide_v = fan.magnification(planes)
-    # A voxel shows the mean over itself, of which the cells of the fluence map bring a part already.
-    in_voxel = max(resolution.voxel_mm**2 - fan.spacing_mm**2, 0.0) / 12.0
-    air = np.empty((fan.planes, len(kernels)), dtype=np.float32)
-    for station in stations:
-        stretch = slice(station.begin, station.end)
-        for column, one in enumerate(station.optics):
-            air[stretch, column] = one.beyond_map(planes[stretch]) + in_voxel
+    wide_u, wide_v = fan.magnification(fan.plane_mm)
+    air = _air_variance(fan, stations, resolution)
     cell_mm = fan.spacing_mm * float(min(wide_u.min(), wide_v.min()))
-    narrowest = min(min(one.map_sigma_mm) for station in stations for one in station.optics)
-    # Rays beside each other may differ in what they give: however wide spots are, widths tell over a cell.
-    smallest = min(narrowest, cell_mm) ** 2
-    widest = max(float(k.sigma_mm[k.dose > 1e-3 * k.dose.max()].max()) for k in kernels) ** 2
-    shallowest = min(int(depth.min() / STEP_MM), tables.table.shape[0] - 1)
-    gain = float(tables.table[shallowest:, :, :, GAIN].max())
-    widest = min(1.2 * widest + gain * max(float(excess.max()), 0.0), _WIDEST_MM2)
-    widest += max(float(air.max()), 0.0)
-    rungs = ladder(smallest, widest, cell_mm, resolution.ratio)
+    widest = _widest_mm2(depth, excess, air, tables, kernels)
+    rungs = ladder(_narrowest_mm2(stations, cell_mm), widest, cell_mm, resolution.ratio)
     kernel_u, taps_u = _smoothing_on(rungs, fan.spacing_mm * wide_u)
     kernel_v, taps_v = _smoothing_on(rungs, fan.spacing_mm * wide_v)
     most = max(kernel_u.shape[2], kernel_v.shape[2])
@@ -90,6 +76,43 @@ def superposition_of(
         (100.0 * GY_PER_MEV_PER_G / area_mm2).astype(np.float32),
         fan.shape,
     )
+
+
+def _air_variance(fan: Fan, stations: tuple[Station, ...], resolution: Resolution) -> NDArray[np.float32]:
+    """Variance of spots beyond that of the fluence map by plane and column, as a voxel shows them, mm2."""
+    planes = fan.plane_mm
+    # A voxel shows the mean over itself, of which the cells of the fluence map bring a part already.
+    in_voxel = max(resolution.voxel_mm**2 - fan.spacing_mm**2, 0.0) / 12.0
+    air = np.empty((fan.planes, len(stations[0].optics)), dtype=np.float32)
+    for station in stations:
+        stretch = slice(station.begin, station.end)
+        for column, one in enumerate(station.optics):
+            air[stretch, column] = one.beyond_map(planes[stretch]) + in_voxel
+    return air
+
+
+def _widest_mm2(
+    depth: NDArray[np.float32],
+    excess: NDArray[np.float32],
+    air: NDArray[np.float32],
+    tables: LayerTables,
+    kernels: list[PencilKernel],
+) -> float:
+    """Variance up to which the ladder goes."""
+    core = max(float(k.sigma_mm[k.dose > 1e-3 * k.dose.max()].max()) for k in kernels) ** 2
+    shallowest = min(int(depth.min() / STEP_MM), tables.table.shape[0] - 1)
+    gain = float(tables.table[shallowest:, :, :, GAIN].max())
+    in_patient = min(1.2 * core + gain * max(float(excess.max()), 0.0), _WIDEST_MM2)
+    return in_patient + max(float(air.max()), 0.0)
+
+
+def _narrowest_mm2(stations: tuple[Station, ...], cell_mm: float) -> float:
+    """Variance over which the first rungs of the ladder reach.
+
+    Rays beside each other may differ in what they give: however wide spots are, widths tell over a cell.
+    """
+    narrowest = min(min(one.map_sigma_mm) for station in stations for one in station.optics)
+    return min(narrowest, cell_mm) ** 2
 
 
 def _smoothing_on(

@@ -70,20 +70,37 @@ def row_on_beam(frame, origin, spacing, k, j):  # type: ignore[no-untyped-def]
     return x, spacing[0] * frame[0, 0], y, spacing[0] * frame[1, 0], w, spacing[0] * frame[2, 0]
 
 
+@njit(cache=True, inline="always", error_model="numpy")
+def row_beside_ray(row, place, distance):  # type: ignore[no-untyped-def]
+    """A row of `row_on_beam` as seen from a ray: `across` and `along` of `stretch_near_ray`."""
+    x, step_x, y, step_y, w, step_w = row
+    lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
+    across = (
+        x - place[0] - lean_x * w, step_x - lean_x * step_w, y - place[1] - lean_y * w,
+        step_y - lean_y * step_w,
+    )  # fmt: skip
+    return across, (w, step_w)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def rows_near(place, radius, frame, distance, span, origin, spacing, box, nx, rows):  # type: ignore[no-untyped-def]
     """Stretches of rows near a ray: z, y, first and one past the last x."""
     count = 0
-    lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
     for k in range(box[0], box[1]):
         for j in range(box[2], box[3]):
-            x, step_x, y, step_y, w, step_w = row_on_beam(frame, origin, spacing, k, j)
-            across = (
-                x - place[0] - lean_x * w, step_x - lean_x * step_w, y - place[1] - lean_y * w,
-                step_y - lean_y * step_w,
-            )  # fmt: skip
-            first, last = stretch_near_ray(across, (w, step_w), radius, span[0], span[1], nx)
+            row = row_on_beam(frame, origin, spacing, k, j)
+            across, along = row_beside_ray(row, place, distance)
+            first, last = stretch_near_ray(across, along, radius, span[0], span[1], nx)
             if last > first:
                 rows[count, 0], rows[count, 1], rows[count, 2], rows[count, 3] = k, j, first, last
                 count += 1
+    return count
+
+
+@njit(cache=True, inline="always")
+def voxels_in(rows):  # type: ignore[no-untyped-def]
+    """Number of voxels in stretches of `rows_near`."""
+    count = 0
+    for r in range(rows.shape[0]):
+        count += rows[r, 3] - rows[r, 2]
     return count

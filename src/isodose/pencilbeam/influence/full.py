@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from isodose.pencilbeam.beam_view import BeamView
-from isodose.pencilbeam.fan_sampling import cubic_weights
+from isodose.pencilbeam.fan_sampling import cubic_weights, geometry_of
 from isodose.pencilbeam.gaussian_taps import gaussian_taps
 from isodose.pencilbeam.influence.columns import ColumnStore
 from isodose.pencilbeam.influence.spot_lattice import FAINT, empty_patch, middle_cell, spot_lattice
@@ -15,7 +15,15 @@ from isodose.pencilbeam.influence.spot_patch import fill_patch
 from isodose.pencilbeam.influence.spot_source import LayerSource, layer_source
 from isodose.pencilbeam.influence.spot_terms import room_for
 from isodose.pencilbeam.influence.voxels import InfluenceVoxels
-from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, stretch_near_ray, used_box
+from isodose.pencilbeam.superposition import between
+from isodose.pencilbeam.voxel_rows import (
+    row_beside_ray,
+    row_on_beam,
+    rows_near,
+    stretch_near_ray,
+    used_box,
+    voxels_in,
+)
 
 
 def add_full(
@@ -60,19 +68,13 @@ def _add_layer(
     threads: int,
 ) -> None:
     x, y = places
-    fan, grid = view.fan, voxels.grid
+    fan = view.fan
     sigma = np.empty((fan.planes, source.columns.size, 2))
     for station in view.stations:
         sigma[station.begin : station.end] = [station.optics[c].map_sigma_mm for c in source.columns]
     lattice = spot_lattice(view, source, sigma, kept)
     taps = gaussian_taps()
-    geometry = (
-        fan.frame,
-        fan.source_distance_mm,
-        (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm),
-        np.array(grid.origin_mm),
-        np.array(grid.spacing_mm),
-    )
+    geometry = geometry_of(fan, voxels.grid)
     arrays = view.superposition
     box = used_box(wanted > 0.0)
 
@@ -144,18 +146,12 @@ def _fill(  # type: ignore[no-untyped-def]
         radius = patch.radius[:reached].max() if reached > 0 else 0.0
         span = planes[3] - 0.5 * planes[4], planes[3] + min(reached, given.shape[0] - 0.5) * planes[4]
         count = rows_near(place, radius, frame, distance, span, origin, spacing, box, wanted.shape[2], rows)
-        most = 1
-        for r in range(count):
-            most += rows[r, 3] - rows[r, 2]
+        most = 1 + voxels_in(rows[:count])
         if used + most > indices.size:
             return spot, used, most
         entries = _sample(
             place,
-            frame,
-            distance,
-            planes,
-            origin,
-            spacing,
+            geometry,
             wanted,
             scale,
             lattice,
@@ -171,49 +167,21 @@ def _fill(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def _sample(  # type: ignore[no-untyped-def]
-    place,
-    frame,
-    distance,
-    lattice_of_planes,
-    origin,
-    spacing,
-    wanted,
-    scale,
-    lattice,
-    patch,
-    planes,
-    rows,
-    indices,
-    values,
-):
+def _sample(place, geometry, wanted, scale, lattice, patch, planes, rows, indices, values):  # type: ignore[no-untyped-def]
     """Write a column; returns its entries."""
+    frame, distance, (first_u, first_v, spacing_uv, first, spacing_w), origin, spacing = geometry
     ny, nx = wanted.shape[1], wanted.shape[2]
-    middle = middle_cell(lattice, place[0], place[1])
-    fine_v, fine_u = 2.0 * (middle[0] - lattice.half_fine), 2.0 * (middle[1] - lattice.half_fine)
-    coarse_v = 2.0 * (middle[0] - lattice.half_coarse) + 0.5
-    coarse_u = 2.0 * (middle[1] - lattice.half_coarse) + 0.5
-    fine_size, coarse_size = patch.fine.shape[2], patch.coarse.shape[2]
-    first, inverse = lattice_of_planes[3], 1.0 / lattice_of_planes[4]
-    first_u, first_v, cell = lattice_of_planes[0], lattice_of_planes[1], 1.0 / lattice_of_planes[2]
+    fine, coarse = _corners(lattice, place)
+    inverse, cell = 1.0 / spacing_w, 1.0 / spacing_uv
     lean_x, lean_y = place[0] / distance[0], place[1] / distance[1]
     entries = 0
     for r in range(rows.shape[0]):
         k, j = rows[r, 0], rows[r, 1]
-        x, step_x, y, step_y, along, step_w = row_on_beam(frame, origin, spacing, k, j)
-        begin, end = _closer(
-            (
-                x - place[0] - lean_x * along,
-                step_x - lean_x * step_w,
-                y - place[1] - lean_y * along,
-                step_y - lean_y * step_w,
-            ),
-            ((along - first) * inverse, step_w * inverse),
-            patch.radius,
-            planes,
-            rows[r, 2],
-            rows[r, 3],
-        )
+        row = row_on_beam(frame, origin, spacing, k, j)
+        x, step_x, y, step_y, along, step_w = row
+        across, _ = row_beside_ray(row, place, distance)
+        in_planes = (along - first) * inverse, step_w * inverse
+        begin, end = _closer(across, in_planes, patch.radius, planes, rows[r, 2], rows[r, 3])
         for i in range(begin, end):
             w, px, py = along + i * step_w, x + i * step_x, y + i * step_y
             at = (w - first) * inverse
@@ -227,23 +195,19 @@ def _sample(  # type: ignore[no-untyped-def]
                 continue
             u = (px / (1.0 + w / distance[0]) - first_u) * cell
             v = (py / (1.0 + w / distance[1]) - first_v) * cell
+            fu, fv, size, start = _on_lattice(u, v, fine, coarse, patch)
+            if size == 0:
+                continue
             part = np.float32(at - p)
             q = min(p + 1, planes - 1)
-            least = patch.threshold[p] + part * (patch.threshold[q] - patch.threshold[p])
-            fu, fv, size, start = u - fine_u, v - fine_v, fine_size, 0
-            if not (1.0 <= fu < fine_size - 2.0 and 1.0 <= fv < fine_size - 2.0):
-                fu, fv, size, start = 0.5 * (u - coarse_u), 0.5 * (v - coarse_v), coarse_size, patch.fine.size
-                if not (1.0 <= fu < coarse_size - 2.0 and 1.0 <= fv < coarse_size - 2.0):
-                    continue
             iu, iv = int(fu), int(fv)
             cu, cv = cubic_weights(np.float32(fu - iu)), cubic_weights(np.float32(fv - iv))
             corner = (iv - 1) * size + iu - 1
             near, far = start + p * size * size + corner, start + q * size * size + corner
             seen = _interpolated(patch.values, near, far, part, size, cv, cu)
-            if not (seen >= least and seen > 0.0):
+            if not (seen >= between(patch.threshold[p], patch.threshold[q], part) and seen > 0.0):
                 continue
-            factor = patch.factor[p] * scale[p]
-            factor = medium * (factor + part * (patch.factor[q] * scale[q] - factor))
+            factor = medium * between(patch.factor[p] * scale[p], patch.factor[q] * scale[q], part)
             indices[entries] = (k * ny + j) * nx + i
             values[0, entries] = factor * seen
             for c in range(1, values.shape[0]):
@@ -252,6 +216,14 @@ def _sample(  # type: ignore[no-untyped-def]
                 values[c, entries] = factor * other
             entries += 1
     return entries
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _corners(lattice, place):  # type: ignore[no-untyped-def]
+    """First cells (v, u) of the fine and the coarse lattice around a spot, in rays of the fan."""
+    v, u = middle_cell(lattice, place[0], place[1])
+    fine = 2.0 * (v - lattice.half_fine), 2.0 * (u - lattice.half_fine)
+    return fine, (2.0 * (v - lattice.half_coarse) + 0.5, 2.0 * (u - lattice.half_coarse) + 0.5)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -264,6 +236,21 @@ def _closer(across, along, radius, planes, first, last):  # type: ignore[no-unty
         widest = max(widest, radius[p])
     begin, end = stretch_near_ray(across, along, widest, -1.0, planes + 1.0, last)
     return max(begin, first), end
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=True)
+def _on_lattice(u, v, fine, coarse, patch):  # type: ignore[no-untyped-def]
+    """Place in cells of the fine lattice, or of the coarse one around it: u, v, size and where it begins.
+
+    The size is 0 where neither has the neighbours that a cubic needs.
+    """
+    fu, fv, size = u - fine[1], v - fine[0], patch.fine.shape[2]
+    if 1.0 <= fu < size - 2.0 and 1.0 <= fv < size - 2.0:
+        return fu, fv, size, 0
+    fu, fv, size = 0.5 * (u - coarse[1]), 0.5 * (v - coarse[0]), patch.coarse.shape[2]
+    if 1.0 <= fu < size - 2.0 and 1.0 <= fv < size - 2.0:
+        return fu, fv, size, patch.fine.size
+    return fu, fv, 0, 0
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=True)

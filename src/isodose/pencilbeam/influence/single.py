@@ -8,53 +8,25 @@ that is to be kept.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from isodose.pencilbeam.beam_view import BeamView
+from isodose.pencilbeam.fan_sampling import geometry_of
+from isodose.pencilbeam.influence.axis_tables import axis_tables
 from isodose.pencilbeam.influence.columns import ColumnStore
 from isodose.pencilbeam.influence.spot_axes import spot_axes
 from isodose.pencilbeam.influence.voxels import InfluenceVoxels
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
 from isodose.pencilbeam.voxel_depths import voxel_depths
-from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, used_box
+from isodose.pencilbeam.voxel_rows import row_on_beam, rows_near, used_box, voxels_in
 from isodose.physics.constants import GY_PER_MEV_PER_G
 
 _EXPONENT_PARTS = 8.0
-_FAINT = 1e-4
-"""A Gaussian ends where it gives less than this part of the largest dose of its layer."""
 SQUARE_X, SQUARE_Y, WATER, ALONG, FACTOR = range(5)
 """What is known of a voxel near a ray: squares of its distances (mm2), water-equivalent depth and position
 along the beam (mm), and dose to the medium over dose to water."""
-
-
-class AxisTables(NamedTuple):
-    """Layers as the kernel reads them; a term is a Gaussian of a component of a layer's beam.
-
-    Parameters
-    ----------
-    table
-        Of `isodose.pencilbeam.layer_tables`, float32 ``(terms, columns, depths)``, dose 0 behind the term's
-        end.
-    node
-        Row of the excess variance, by term.
-    air
-        Coefficients of a spot's variance in air by the position along the beam, x and y, ``(terms, 2, 3)``.
-    first
-        Where the terms of each layer begin, and the end, int64 ``(layers + 1,)``.
-    end_mm, reach_mm
-        Depth where a layer ends, and the largest distance at which it gives dose, ``(layers,)``.
-    """
-
-    table: NDArray[np.float32]
-    node: NDArray[np.int32]
-    air: NDArray[np.float32]
-    first: NDArray[np.int64]
-    end_mm: NDArray[np.float32]
-    reach_mm: NDArray[np.float64]
 
 
 def add_single(
@@ -88,21 +60,17 @@ def add_single(
     limit = -float(np.log(1.0 - kept))
     axes = spot_axes(view.beam, first_column)
     tables = axis_tables(view, limit, 100.0 * GY_PER_MEV_PER_G / (2.0 * np.pi * kept), in_voxel_mm2)
-    fan, grid, excess = view.fan, voxels.grid, view.superposition.excess
-    depth = voxel_depths(fan, view.superposition.depth, grid, voxels.inside, threads)
-    lattice = (*fan.first_mm, fan.spacing_mm, fan.first_plane_mm, fan.plane_spacing_mm, *fan.shape)
-    origin, spacing = np.array(grid.origin_mm), np.array(grid.spacing_mm)
+    fan, excess = view.fan, view.superposition.excess
+    depth = voxel_depths(fan, view.superposition.depth, voxels.grid, voxels.inside, threads)
+    geometry = geometry_of(fan, voxels.grid)
     span = fan.plane_mm[0] - fan.plane_spacing_mm, fan.plane_mm[-1] + fan.plane_spacing_mm
     box = used_box(depth < float(tables.end_mm.max()))
 
     def fill(begin, end, indices, values, length):  # type: ignore[no-untyped-def]
         return _fill(
-            fan.frame,
-            fan.source_distance_mm,
-            lattice,
+            geometry,
+            fan.shape[1],
             span,
-            origin,
-            spacing,
             box,
             depth,
             excess,
@@ -121,51 +89,6 @@ def add_single(
         return axes.column[axes.first[begin] : axes.first[end]]
 
     store.run(fill, columns_of, axes.first.size - 1, threads)
-
-
-def axis_tables(view: BeamView, limit: float, scale: float, in_voxel_mm2: float) -> AxisTables:
-    """Tables of a beam's layers.
-
-    Parameters
-    ----------
-    view
-        The beam.
-    limit
-        Exponent up to which a Gaussian is followed.
-    scale
-        Dose is multiplied by it.
-    in_voxel_mm2
-        Is added to variances.
-    """
-    arrays, planes = view.superposition, view.fan.plane_mm
-    layers, gaussians = len(view.beam.layers), arrays.table.shape[2]
-    columns = np.argsort(view.order, kind="stable")
-    table = np.ascontiguousarray(arrays.table[:, columns].transpose(1, 2, 3, 0))
-    table[:, :, AMPLITUDE] *= scale * np.array(view.part, dtype=np.float32)[columns, None, None]
-    air = np.array([view.optics[c].coefficients() for c in columns])
-    air[:, :, 0] += in_voxel_mm2
-    end, reach = np.zeros(layers), np.zeros(layers)
-    for column, terms, in_air in zip(columns, table, air, strict=True):
-        layer = view.order[column]
-        largest = terms[:, AMPLITUDE].sum(axis=0).max()
-        widest_air = max(np.polyval(c[::-1], planes).max() for c in in_air)
-        for term in terms:
-            seen = np.flatnonzero(term[AMPLITUDE] > _FAINT * largest)
-            last = int(seen[-1]) if seen.size else -1
-            term[AMPLITUDE, last + 1 :] = 0.0
-            end[layer] = max(end[layer], STEP_MM * min(last + 1, term.shape[1] - 1))
-            excess = arrays.excess[..., arrays.node[column]].max(where=arrays.depth < end[layer], initial=0.0)
-            widest = (term[VARIANCE] + term[GAIN] * excess)[: last + 1].max(initial=0.0) + widest_air
-            reach[layer] = max(reach[layer], np.sqrt(2.0 * limit * widest))
-    counts = gaussians * np.bincount(view.order, minlength=layers)
-    return AxisTables(
-        table.reshape(-1, *table.shape[2:]),
-        np.repeat(arrays.node[columns], gaussians),
-        np.repeat(air, gaussians, axis=0).astype(np.float32),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        end.astype(np.float32),
-        reach,
-    )
 
 
 @njit(cache=True, inline="always")
@@ -188,12 +111,9 @@ def _exp(x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(  # type: ignore[no-untyped-def]
-    frame,
-    distance,
-    lattice,
+    geometry,
+    rays_along_u,
     span,
-    origin,
-    spacing,
     box,
     depth,
     excess,
@@ -207,38 +127,27 @@ def _fill(  # type: ignore[no-untyped-def]
     values,
     length,
 ):
+    frame, distance, _, origin, spacing = geometry
     rows = np.empty((max((box[1] - box[0]) * (box[3] - box[2]), 1), 4), dtype=np.int64)
     nodes, quantities = excess.shape[2], values.shape[0]
-    voxel = np.empty(0, dtype=np.int32)
-    near, wider = np.empty((5, 0), dtype=np.float32), np.empty((nodes, 0), dtype=np.float32)
-    work = np.empty((3 + quantities, 0), dtype=np.float32)
+    voxel, near, wider, work = _room(0, nodes, quantities)
     used = 0
     for ray in range(begin, end):
         mine = axes.layer[axes.first[ray] : axes.first[ray + 1]]
-        radius, deepest = 0.0, np.float32(0.0)
-        for layer in mine:
-            radius = max(radius, tables.reach_mm[layer])
-            deepest = max(deepest, tables.end_mm[layer])
+        radius, deepest = _reach(mine, tables)
         count = rows_near(
             axes.place[ray], radius, frame, distance, span, origin, spacing, box, depth.shape[2], rows
         )
-        most = 0
-        for r in range(count):
-            most += rows[r, 3] - rows[r, 2]
+        most = voxels_in(rows[:count])
         if used + mine.size * most + 1 > indices.size:
             return ray, used, mine.size * most + 1
         if most > voxel.size:
-            voxel = np.empty(most, dtype=np.int32)
-            near, wider = np.empty((5, most), dtype=np.float32), np.empty((nodes, most), dtype=np.float32)
-            work = np.empty((3 + quantities, most), dtype=np.float32)
+            voxel, near, wider, work = _room(most, nodes, quantities)
         found = _voxels_near(
             axes.place[ray],
             deepest,
-            frame,
-            distance,
-            lattice,
-            origin,
-            spacing,
+            geometry,
+            rays_along_u,
             depth,
             excess,
             factor,
@@ -248,29 +157,40 @@ def _fill(  # type: ignore[no-untyped-def]
             wider,
         )
         for s in range(mine.size):
-            layer = mine[s]
-            work[3:, :found] = 0.0
-            for term in range(tables.first[layer], tables.first[layer + 1]):
-                _add_term(
-                    tables.table[term],
-                    tables.air[term],
-                    np.float32(limit),
-                    found,
-                    near,
-                    wider[tables.node[term]],
-                    work,
-                )
+            _sum_terms(mine[s], tables, np.float32(limit), found, near, wider, work)
             entries = _write(work, found, voxel, indices[used:], values[:, used:])
             length[axes.column[axes.first[ray] + s]] = entries
             used += entries
     return end, used, 0
 
 
+@njit(cache=True, inline="always")
+def _room(voxels, nodes, quantities):  # type: ignore[no-untyped-def]
+    """Room for voxels near a ray: indices, what is known of them, excess variances, and work for terms."""
+    return (
+        np.empty(voxels, dtype=np.int32),
+        np.empty((5, voxels), dtype=np.float32),
+        np.empty((nodes, voxels), dtype=np.float32),
+        np.empty((3 + quantities, voxels), dtype=np.float32),
+    )
+
+
+@njit(cache=True, inline="always")
+def _reach(layers, tables):  # type: ignore[no-untyped-def]
+    """How far from their ray, and how deep, any of some layers gives dose."""
+    radius, deepest = 0.0, np.float32(0.0)
+    for layer in layers:
+        radius = max(radius, tables.reach_mm[layer])
+        deepest = max(deepest, tables.end_mm[layer])
+    return radius, deepest
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _voxels_near(  # type: ignore[no-untyped-def]
-    place, deepest, frame, distance, lattice, origin, spacing, depth, excess, factor, rows, voxel, near, wider
+    place, deepest, geometry, rays_along_u, depth, excess, factor, rows, voxel, near, wider
 ):
     """Voxels near a ray: number, square of distance, depth, position along the beam, dose factor, excess."""
+    frame, distance, lattice, origin, spacing = geometry
     _, ny, nx = depth.shape
     planes = excess.shape[0]
     found = 0
@@ -291,11 +211,20 @@ def _voxels_near(  # type: ignore[no-untyped-def]
             iu = int((u / (1.0 + at / distance[0]) - lattice[0]) / lattice[2] + 0.5)
             iv = int((v / (1.0 + at / distance[1]) - lattice[1]) / lattice[2] + 0.5)
             plane = min(max(int((at - lattice[3]) / lattice[4] + 0.5), 0), planes - 1)
-            cell = iv * lattice[6] + iu
+            cell = iv * rays_along_u + iu
             for m in range(wider.shape[0]):
                 wider[m, found] = excess[plane, cell, m]
             found += 1
     return found
+
+
+@njit(cache=True, inline="always")
+def _sum_terms(layer, tables, limit, found, near, wider, work):  # type: ignore[no-untyped-def]
+    """Dose of a layer, and products with further quantities, in the voxels near its ray."""
+    work[3:, :found] = 0.0
+    for term in range(tables.first[layer], tables.first[layer + 1]):
+        excess = wider[tables.node[term]]
+        _add_term(tables.table[term], tables.air[term], limit, found, near, excess, work)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
