@@ -158,6 +158,21 @@ def test_damaged_files_are_refused(tmp_path):
         load_database(tmp_path / "other.npz")
 
 
+def test_noise_of_energies_side_by_side_makes_no_slope():
+    """Energies of the paper lie within 1 % of others: their difference is noise, not a derivative."""
+    energies = np.array([6.0, 8.0, 10.0, 10.13, 13.5, 18.0, 24.0])
+    values = 1.0 / energies
+    values[2:4] *= 0.995, 1.005
+    rows = tuple(
+        Entry("p", e, v * np.ones(12), 0.005 * v * np.ones(12), 100)
+        for e, v in zip(energies, values, strict=True)
+    )
+    between = np.linspace(8.0, 13.5, 30)
+    found = ClusterDatabase(rows, {"seed": 1}).per_nm("p", "F4", between) * between
+    # the two cancel; a cubic through six points follows 1 / E to 0.3 %
+    assert found == pytest.approx(np.ones(30), rel=0.004)
+
+
 def test_interpolation_has_bounds():
     database = made_up(np.geomspace(0.1, 100.0, 31), power=-0.8)
     assert database.per_nm("p", "F2", 3.3) == pytest.approx(3.3**-0.8, rel=2e-3)

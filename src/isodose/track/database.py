@@ -25,6 +25,9 @@ SHIPPED_FILE = _DATA / "cluster_database.npz"
 RAW_FILE = _DATA / "cluster_database_raw.npz"
 """The same before smoothing."""
 
+_NEAR = 0.03
+"""Step of ln(energy) below which energies are nearly the same."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterDatabase:
@@ -74,6 +77,8 @@ class ClusterDatabase:
     def per_nm(self, ion: str, quantity: str, energy_mev_u: ArrayLike) -> NDArray[np.float64]:
         """Quantity per nm of path at any energy, by monotone cubic interpolation in ln E.
 
+        Energies that are nearly the same count as one: their noise would make a slope.
+
         Parameters
         ----------
         ion
@@ -94,7 +99,7 @@ class ClusterDatabase:
         if np.any(bad):
             raise InputError("energy_mev_u", float(energy[bad].flat[0]), f"{grid[0]:g} to {grid[-1]:g} MeV/u")
         values, _ = self.table(ion, quantity)
-        return np.asarray(PchipInterpolator(np.log(grid), values)(np.log(energy)))
+        return np.asarray(PchipInterpolator(*_knots(np.log(grid), values))(np.log(energy)))
 
     def with_provenance(self, more: Mapping[str, object]) -> ClusterDatabase:
         """Return the same database with more to say about how it was made."""
@@ -115,6 +120,13 @@ class ClusterDatabase:
         if not entries:
             raise InputError("ion", repr(ion), f"one of {', '.join(self.ions)}")
         return entries
+
+
+def _knots(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points of a curve, those that are near to each other drawn together into their mean."""
+    knot = np.cumsum(np.diff(x, prepend=x[0]) > _NEAR)
+    count = np.bincount(knot)
+    return np.bincount(knot, x) / count, np.bincount(knot, y) / count
 
 
 def load_database(path: Path) -> ClusterDatabase:
