@@ -35,7 +35,7 @@ from isodose.track.ion_tables import ion_tables
 from isodose.track.ion_tracks import Segment, ion_track
 from isodose.track.liquid_water import SHELLS
 from isodose.track.random_cylinders import cylinder_sizes
-from isodose.track.shell_targets import DIAMETER_NM, HEIGHT_NM
+from isodose.track.shell_targets import DIAMETER_NM
 
 CASES = (("p_seg_0.5", "p", 0.5, 0.5), ("p_seg_2", "p", 2.0, 1.0), ("p_seg_10", "p", 10.0, 2.5))
 CASES += (("c_seg_5", "C12", 5.0, 0.17),)  # key, ion, MeV/u, share of --tracks
@@ -101,15 +101,14 @@ def compared(ours, theirs):
 
 def electrons_alone(reference, tracks):
     """Electrons that start on the surface of a cylinder towards its axis."""
-    cells = []
+    cells, cylinder = [], np.array([[0.0, 0.0, 0.5 * DIAMETER_NM, 1.0, 0.0, 0.0]])
     for energy in (500.0, 1000.0):
         counts, number = np.zeros(SIZES.size), np.zeros(tracks)
         for track in range(tracks):
             found = electron_track(energy, track=track)
-            x, y, z = found.positions_nm[found.kinds == IONISATION].T
-            near = np.hypot(z - 0.5 * DIAMETER_NM, y) < 0.5 * DIAMETER_NM
-            counts[np.count_nonzero(near & (np.abs(x) < 0.5 * HEIGHT_NM))] += 1.0
-            number[track] = x.size
+            points = found.positions_nm[found.kinds == IONISATION]
+            counts += cylinder_sizes(points, cylinder, SIZES.size)
+            number[track] = len(points)
         key = f"e_cyl_{energy / 1e3:g}"
         all_of_them = number.mean() / reference[f"{key}/events"][:, 0].mean() - 1.0
         inside = compared(counts, reference[f"{key}/hist_cluster"][0])

@@ -230,17 +230,8 @@ def _gather(  # type: ignore[no-untyped-def]
     bits, total = np.zeros(inverse.size // 64 + 1, np.uint64), np.zeros(inverse.size, np.float32)
     run, at = -1, 0
     for k in range(edges.size - 1):
-        low, high = bits.size, -1
-        for m in range(edges[k], edges[k + 1]):
-            column = members[m]
-            for r in range(column_run[column], column_run[column + 1]):
-                shift = run_entry[r] - run_row[r]
-                for i in range(run_row[r], run_row[r] + run_entry[r + 1] - run_entry[r]):
-                    g = group[i]
-                    total[g] += source[i + shift]
-                    word = g >> 6
-                    bits[word] |= np.uint64(1) << np.uint64(g & 63)
-                    low, high = min(low, word), max(high, word)
+        columns = members[edges[k] : edges[k + 1]]
+        low, high = _add_up(column_run, run_row, run_entry, source, columns, group, total, bits)
         scale, limit = _cut(total, inverse, 64 * low, min(64 * (high + 1), inverse.size), least)
         before = -2
         for word in range(low, high + 1):
@@ -271,20 +262,14 @@ def _follow(  # type: ignore[no-untyped-def]
     column_run, run_row, run_entry, source, members, edges, group, inverse, ends, row, last, kept
 ):
     """Values in the runs of each group of columns, whose sum is that of all its entries."""
-    total = np.zeros(inverse.size, np.float32)
+    bits, total = np.zeros(inverse.size // 64 + 1, np.uint64), np.zeros(inverse.size, np.float32)
     run, at = 0, 0
     for k in range(edges.size - 1):
-        low, high = inverse.size, -1
-        for m in range(edges[k], edges[k + 1]):
-            column = members[m]
-            for r in range(column_run[column], column_run[column + 1]):
-                shift = run_entry[r] - run_row[r]
-                for i in range(run_row[r], run_row[r] + run_entry[r + 1] - run_entry[r]):
-                    g = group[i]
-                    total[g] += source[i + shift]
-                    low, high = min(low, g), max(high, g)
+        columns = members[edges[k] : edges[k + 1]]
+        low, high = _add_up(column_run, run_row, run_entry, source, columns, group, total, bits)
+        begin, end = 64 * low, min(64 * (high + 1), inverse.size)
         whole, left, first = np.float32(0.0), np.float32(0.0), at
-        for g in range(low, high + 1):
+        for g in range(begin, end):
             whole += total[g] * inverse[g]
         for r in range(run, ends[k]):
             shift = row[r] - at
@@ -293,9 +278,26 @@ def _follow(  # type: ignore[no-untyped-def]
                 left += kept[i]
             at = last[r]
         run = ends[k]
-        total[low : high + 1] = 0.0
+        total[begin:end] = 0.0
+        bits[low : high + 1] = 0
         if left > 0.0:
             kept[first:at] *= whole / left
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _add_up(column_run, run_row, run_entry, source, columns, group, total, bits):  # type: ignore[no-untyped-def]
+    """Add columns to the totals of groups of rows and set their bits; first and last word of bits."""
+    low, high = bits.size, -1
+    for column in columns:
+        for r in range(column_run[column], column_run[column + 1]):
+            shift = run_entry[r] - run_row[r]
+            for i in range(run_row[r], run_row[r] + run_entry[r + 1] - run_entry[r]):
+                g = group[i]
+                total[g] += source[i + shift]
+                word = g >> 6
+                bits[word] |= np.uint64(1) << np.uint64(g & 63)
+                low, high = min(low, word), max(high, word)
+    return low, high
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -287,9 +288,7 @@ def _scattered_mm(beam: Beam, machine: Machine) -> float:
     """Width of the core at the end of a middle layer's range, over which rays are smoothed anyway."""
     if machine.base_data is None:
         return 0.0
-    kernel = machine.base_data.kernel(
-        sorted(layer.energy_mev_u for layer in beam.layers)[len(beam.layers) // 2]
-    )
+    kernel = machine.base_data.kernel(median_high(layer.energy_mev_u for layer in beam.layers))
     return float(np.interp(kernel.range_mm, kernel.depth_mm, kernel.sigma_mm[:, 0]))
 
 

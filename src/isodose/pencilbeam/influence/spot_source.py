@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isodose.pencilbeam.beam_view import BeamView
 from isodose.pencilbeam.layer_tables import AMPLITUDE, FIRST_CHANNEL, GAIN, STEP_MM, VARIANCE
+from isodose.pencilbeam.superposition import between, widened
 from isodose.pencilbeam.threads import over_chunks
 
 AMOUNT, MOMENT, FIRST_PRODUCT = 0, 1, 2
@@ -67,15 +68,15 @@ def _give(view, columns, part, given, begin, end):  # type: ignore[no-untyped-de
                 wider = view.excess[plane, ray, view.node[column]]
                 for g in range(gaussians):
                     a, b = table[row, column, g], table[row + 1, column, g]
-                    amount = part[column] * (a[AMPLITUDE] + share * (b[AMPLITUDE] - a[AMPLITUDE]))
+                    amount = part[column] * between(a[AMPLITUDE], b[AMPLITUDE], share)
                     if amount == 0.0:
                         continue
-                    width = a[VARIANCE] + share * (b[VARIANCE] - a[VARIANCE]) + view.air[plane, column]
-                    width += wider * (a[GAIN] + share * (b[GAIN] - a[GAIN]))
+                    variance = between(a[VARIANCE], b[VARIANCE], share)
+                    gain = between(a[GAIN], b[GAIN], share)
+                    width = widened(variance, gain, wider, view.air[plane, column], widest)
                     term = n * gaussians + g
                     given[plane, term, AMOUNT, v, u] = amount
-                    width = min(max(width, np.float32(0.0)), widest)
                     given[plane, term, MOMENT, v, u] = amount * width
                     for c in range(channels):
-                        low, high = a[FIRST_CHANNEL + c], b[FIRST_CHANNEL + c]
-                        given[plane, term, FIRST_PRODUCT + c, v, u] = amount * (low + share * (high - low))
+                        factor = between(a[FIRST_CHANNEL + c], b[FIRST_CHANNEL + c], share)
+                        given[plane, term, FIRST_PRODUCT + c, v, u] = amount * factor
